@@ -1,0 +1,1 @@
+"""Tables, sessions, row-level security and migrations."""

@@ -1,0 +1,82 @@
+"""Write sessions. The organization is set after every begin, so it vanishes with the transaction."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.pool import NullPool
+
+from db.rls import APP_ROLE, SYSTEM_ROLE
+from runtime.settings import Settings
+
+SET_SCOPE = text("SELECT set_config('app.org_id', :org, true), set_config('app.user_id', :user, true)")
+
+
+def async_url(url: str) -> str:
+    """Any libpq-style URL as SQLAlchemy's asyncpg URL."""
+    return "postgresql+asyncpg://" + url.split("://", 1)[1]
+
+
+class TenantSession(Session):
+    """A session bound to one organization and user; it sets both after each BEGIN."""
+
+
+@event.listens_for(TenantSession, "after_begin")
+def _set_scope(session: Session, _transaction: SessionTransaction, connection: Any) -> None:
+    org, user = session.info.get("org_id"), session.info.get("user_id")
+    if org is not None or user is not None:
+        connection.execute(SET_SCOPE, {"org": str(org or ""), "user": str(user or "")})
+
+
+class Database:
+    """The process's write engines: `app` for requests and jobs, `system` for sign-in, relay and sweeps."""
+
+    def __init__(self, settings: Settings, *, pooled: bool = True) -> None:
+        self.settings = settings
+        self._pooled = pooled
+        self.app = self._engine(APP_ROLE, settings.database_pool_size)
+        self.system = self._engine(SYSTEM_ROLE, max(2, settings.database_pool_size // 2))
+
+    def _engine(self, role: str, size: int) -> AsyncEngine:
+        options: dict[str, Any] = (
+            {"pool_size": size, "max_overflow": 0, "pool_pre_ping": True} if self._pooled else {"poolclass": NullPool}
+        )
+        return create_async_engine(
+            async_url(self.settings.database_url),
+            connect_args={
+                "server_settings": {
+                    "role": role,
+                    "application_name": f"opsgraph-{role.removeprefix('opsgraph_')}",
+                    "timezone": "UTC",
+                    "statement_timeout": str(self.settings.statement_timeout_ms),
+                    "lock_timeout": "5000",
+                    "idle_in_transaction_session_timeout": "60000",
+                }
+            },
+            **options,
+        )
+
+    @asynccontextmanager
+    async def tenant(self, org_id: UUID, user_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
+        """One transaction as the app role in one organization; commits at the end, rolls back on error."""
+        async with AsyncSession(
+            self.app,
+            sync_session_class=TenantSession,
+            expire_on_commit=False,
+            info={"org_id": org_id, "user_id": user_id},
+        ) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def platform(self) -> AsyncIterator[AsyncSession]:
+        """One transaction as the system role, across organizations; only sign-in, relay and sweeps use it."""
+        async with AsyncSession(self.system, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        await self.app.dispose()
+        await self.system.dispose()

@@ -1,0 +1,1 @@
+"""Business rules and commands, by room. Knows no GraphQL."""

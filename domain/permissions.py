@@ -1,0 +1,34 @@
+"""The one permission enum. `@requires(permission: …)` in the schema names its members."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """What a role may allow."""
+
+    ORGANIZATION_READ = "ORGANIZATION_READ"
+    ORGANIZATION_MANAGE = "ORGANIZATION_MANAGE"
+    DEPARTMENT_READ = "DEPARTMENT_READ"
+    DEPARTMENT_MANAGE = "DEPARTMENT_MANAGE"
+    MEMBER_READ = "MEMBER_READ"
+    MEMBER_MANAGE = "MEMBER_MANAGE"
+    ROLE_MANAGE = "ROLE_MANAGE"
+    EVENT_READ = "EVENT_READ"
+    FLEET_READ = "FLEET_READ"
+    FLEET_MANAGE = "FLEET_MANAGE"
+    UTILISATION_RECORD = "UTILISATION_RECORD"
+
+
+PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
+    Permission.ORGANIZATION_READ: "See the organization's settings.",
+    Permission.ORGANIZATION_MANAGE: "Change the organization's settings.",
+    Permission.DEPARTMENT_READ: "See departments and who is in them.",
+    Permission.DEPARTMENT_MANAGE: "Create, change and delete departments and their members.",
+    Permission.MEMBER_READ: "See members, their names, e-mail addresses and roles.",
+    Permission.MEMBER_MANAGE: "Add and remove members and change their roles.",
+    Permission.ROLE_MANAGE: "Create, change and delete the organization's own roles.",
+    Permission.EVENT_READ: "Read the event log and subscribe to it.",
+    Permission.FLEET_READ: "See aircraft types, aircraft and utilisation.",
+    Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
+    Permission.UTILISATION_RECORD: "Record and correct utilisation.",
+}

@@ -1,0 +1,270 @@
+"""Strawberry types made from projections: objects, connections, filters and orders.
+
+They are made once, when the schema is built. The compiler renders them in SQL, so their fields have no
+resolvers: a resolver that is never called is one that cannot be slow or wrong.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from keyword import iskeyword
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.scalars import JSON
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+from strawberry.types.unset import UNSET
+
+from graph.compiler.projection import FieldBase, Projection, Registry, Scalar, ToMany, ToOne
+from graph.core.enums import describe
+from graph.directives.access import Requires
+
+
+class OrderDirection(StrEnum):
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+describe(
+    OrderDirection,
+    "Which way a list is ordered. Nulls count as the largest value.",
+    {"ASC": "Smallest first, nulls last.", "DESC": "Largest first, nulls first."},
+)
+
+
+@strawberry.interface(description="An object with a global id.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="Global id: a type prefix, an underscore and a UUID.")
+
+
+@strawberry.type(description="Where a page of a connection lies.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether items follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether items come before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first item; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last item; null on an empty page.")
+
+
+COMPARABLE = ("eq", "ne", "in", "notIn", "lt", "lte", "gt", "gte", "isNull")
+OPERATORS: dict[Any, tuple[str, ...]] = {
+    str: (*COMPARABLE, "startsWith", "contains"),
+    int: COMPARABLE,
+    date: COMPARABLE,
+    datetime: COMPARABLE,
+    Decimal: COMPARABLE,
+    bool: ("eq", "isNull"),
+    UUID: ("eq", "ne", "in", "notIn", "isNull"),
+    StrEnum: ("eq", "ne", "in", "notIn", "isNull"),
+    list[str]: ("has", "isNull"),
+}
+OPERATOR_DESCRIPTIONS = {
+    "eq": "Equal to.",
+    "ne": "Not equal to; null differs from every value.",
+    "in": "One of these.",
+    "notIn": "None of these; null is none of them.",
+    "lt": "Less than.",
+    "lte": "Less than or equal to.",
+    "gt": "Greater than.",
+    "gte": "Greater than or equal to.",
+    "isNull": "Whether the value is null.",
+    "startsWith": "Begins with this text, upper and lower case told apart.",
+    "contains": "Contains this text, upper and lower case alike.",
+    "has": "The list holds this value.",
+}
+GRAPHQL_TYPES: dict[Any, Any] = {UUID: strawberry.ID, dict: JSON}
+FILTER_NAMES: dict[Any, str] = {
+    str: "StringFilter",
+    int: "IntFilter",
+    date: "DateFilter",
+    datetime: "DateTimeFilter",
+    Decimal: "DecimalFilter",
+    bool: "BooleanFilter",
+    UUID: "IDFilter",
+    list[str]: "StringListFilter",
+}
+
+
+def is_enum(python_type: Any) -> bool:
+    return isinstance(python_type, type) and issubclass(python_type, StrEnum)
+
+
+def directives_for(requires: StrEnum | None) -> list[object]:
+    return [Requires(permission=requires)] if requires else []  # type: ignore[call-arg]
+
+
+class TypeFactory:
+    """Makes and keeps the GraphQL types of a registry; annotations by name resolve in `namespace`."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.namespace: dict[str, Any] = {}
+        for item in registry.by_name.values():
+            self._add_inputs(item)
+        for item in registry.by_name.values():
+            self._add_object(item)
+            self._add_connection(item)
+
+    def annotation(self, expression: Any) -> StrawberryAnnotation:
+        return StrawberryAnnotation(expression, namespace=self.namespace)
+
+    def field(
+        self,
+        annotation: Any,
+        description: str,
+        *,
+        name: str,
+        directives: list[object] | None = None,
+        deprecated: str | None = None,
+        arguments: list[StrawberryArgument] | None = None,
+    ) -> StrawberryField:
+        made = StrawberryField(
+            python_name=f"{name}_" if iskeyword(name) else name,
+            graphql_name=name,
+            type_annotation=self.annotation(annotation),
+            description=description,
+            directives=directives or [],
+            deprecation_reason=deprecated,
+        )
+        made.arguments = arguments or []
+        return made
+
+    def make(
+        self,
+        name: str,
+        fields: list[StrawberryField],
+        description: str,
+        *,
+        bases: tuple[type, ...] = (),
+        decorate: Callable[..., Any] = strawberry.type,
+        **options: Any,
+    ) -> Any:
+        """A Strawberry type of these fields, kept in the namespace."""
+        annotations = {item.python_name: item.type_annotation for item in fields}
+        members: dict[str, Any] = {item.python_name: item for item in fields}
+        members["__annotations__"] = {k: v.raw_annotation for k, v in annotations.items() if v}
+        members["__module__"] = __name__
+        made = decorate(type(name, bases, members), name=name, description=description, **options)
+        for item in made.__strawberry_definition__.fields:
+            # Making the dataclass resolves annotations too early for names that are not made yet.
+            if item.python_name in annotations:
+                item.type_annotation = annotations[item.python_name]
+        self.namespace[name] = made
+        return made
+
+    def scalar_type(self, scalar: Scalar) -> Any:
+        base = GRAPHQL_TYPES.get(scalar.python_type, scalar.python_type)
+        return base | None if scalar.nullable else base
+
+    def _add_object(self, item: Projection) -> None:
+        fields = [self._object_field(found) for found in item.fields.values()]
+        self.make(
+            item.name, fields, item.description, bases=(Node,), directives=directives_for(item.requires)
+        )
+
+    def _object_field(self, found: FieldBase) -> StrawberryField:
+        arguments: list[StrawberryArgument] = []
+        if isinstance(found, Scalar):
+            annotation = self.scalar_type(found)
+        elif isinstance(found, ToOne):
+            annotation = f"{found.target} | None" if found.nullable else found.target
+        else:
+            assert isinstance(found, ToMany)
+            annotation = f"{found.target}Connection"
+            arguments = self.connection_arguments(found.target)
+        return self.field(
+            annotation,
+            found.description,
+            name=found.name,
+            directives=directives_for(found.requires),
+            deprecated=found.deprecated,
+            arguments=arguments,
+        )
+
+    def _add_connection(self, item: Projection) -> None:
+        guard = directives_for(item.requires)
+        self.make(
+            f"{item.name}Edge",
+            [
+                self.field(item.name, "The item.", name="node"),
+                self.field(str, "Where the item lies; pass it to `after` or `before`.", name="cursor"),
+            ],
+            f"One {item.name} in a connection.",
+            directives=guard,
+        )
+        self.make(
+            f"{item.name}Connection",
+            [
+                self.field(f"list[{item.name}]", "The items of this page.", name="nodes"),
+                self.field(f"list[{item.name}Edge]", "The items with their cursors.", name="edges"),
+                self.field(PageInfo, "Where this page lies.", name="pageInfo"),
+                self.field(int, "How many items match in all; counted only when asked for.", name="totalCount"),
+            ],
+            f"A page of {item.name} items.",
+            directives=guard,
+        )
+
+    def _input(self, name: str, description: str, fields: list[StrawberryField], **options: Any) -> None:
+        for item in fields:
+            # The dataclass default and the GraphQL default are two attributes of a Strawberry field.
+            item.default = item.default_value = UNSET
+        self.make(name, fields, description, decorate=strawberry.input, **options)
+
+    def _filter_name(self, scalar: Scalar) -> str:
+        python_type = scalar.python_type
+        name = f"{python_type.__name__}Filter" if is_enum(python_type) else FILTER_NAMES[python_type]
+        if name not in self.namespace:
+            base: Any = {UUID: strawberry.ID, list[str]: str}.get(python_type, python_type)
+            lists = {"in", "notIn"}
+            fields = [
+                self.field(
+                    (bool if operator == "isNull" else list[base] if operator in lists else base) | None,
+                    OPERATOR_DESCRIPTIONS[operator],
+                    name=operator,
+                )
+                for operator in OPERATORS[StrEnum if is_enum(python_type) else python_type]
+            ]
+            self._input(name, "Conditions on one value; all given must hold.", fields)
+        return name
+
+    def _add_inputs(self, item: Projection) -> None:
+        scalars = [found for found in item.fields.values() if isinstance(found, Scalar)]
+        name = f"{item.name}Filter"
+        conditions = [
+            self.field(f"{self._filter_name(found)} | None", found.description, name=found.name)
+            for found in scalars
+            if found.filter
+        ]
+        conditions += [
+            self.field(f"list[{name}] | None", "All of these hold.", name="and"),
+            self.field(f"list[{name}] | None", "At least one of these holds.", name="or"),
+            self.field(f"{name} | None", "This does not hold.", name="not"),
+        ]
+        self._input(name, f"Which {item.name} items to list; all given conditions must hold.", conditions)
+        orders = [
+            self.field(OrderDirection | None, f"By: {found.description}", name=found.name)
+            for found in scalars
+            if found.order
+        ]
+        self._input(
+            f"{item.name}Order",
+            f"What to order {item.name} items by; exactly one field an entry, earlier entries first.",
+            orders,
+            one_of=True,
+        )
+
+    def argument(self, name: str, annotation: Any, description: str) -> StrawberryArgument:
+        return StrawberryArgument(name, name, self.annotation(annotation), description=description)
+
+    def connection_arguments(self, target: str) -> list[StrawberryArgument]:
+        return [
+            self.argument("first", int | None, "How many items from the start, or after `after`."),
+            self.argument("after", str | None, "Only items after this cursor."),
+            self.argument("last", int | None, "How many items from the end, or before `before`."),
+            self.argument("before", str | None, "Only items before this cursor."),
+            self.argument("where", f"{target}Filter | None", "Which items."),
+            self.argument("orderBy", f"list[{target}Order] | None", "In which order; ties are broken by id."),
+        ]

@@ -1,0 +1,1 @@
+"""Ids, enums, rooms, payloads: what every room's GraphQL surface is made of."""

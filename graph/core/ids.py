@@ -1,0 +1,24 @@
+"""API ids: a type prefix and a UUIDv7, as in `ac_019a2b3c-…`."""
+
+from uuid import UUID
+
+from domain.errors import BadUserInputError
+
+
+def encode(prefix: str, value: UUID) -> str:
+    return f"{prefix}_{value}"
+
+
+def prefix_of(text: str) -> str:
+    return text.rpartition("_")[0]
+
+
+def decode(prefix: str, text: str) -> UUID:
+    """The uuid of an id that must have this prefix; BadUserInputError says which was expected."""
+    found, _, rest = text.rpartition("_")
+    if found != prefix:
+        raise BadUserInputError(f"{text[:80]!r} is not an id of the expected type: it must begin with '{prefix}_'.")
+    try:
+        return UUID(rest)
+    except ValueError:
+        raise BadUserInputError(f"{text[:80]!r} is not a valid id: expected '{prefix}_' and a UUID.") from None

@@ -1,0 +1,1 @@
+"""Access control as schema directives, and the map of them that is enforced."""

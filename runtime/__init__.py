@@ -1,0 +1,1 @@
+"""Settings, launcher, servers, logging and metrics. Knows no domain."""
