@@ -1,0 +1,41 @@
+"""What crosses the border between the edge (HTTP, sockets) and the engine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.context import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    """One GraphQL request after its envelope was checked: `variables` and `extensions` are JSON objects."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks and from where. `actor` is None without a token; `address` is the client's IP address."""
+
+    actor: Actor | None
+    address: str = ""
+    user_agent: str = ""
+    device_id: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished answer.
+
+    `body` is the whole JSON text {"data": …, "errors": …}. `started` is False when the request was refused
+    before execution (parse, validation, coercion, permission). `status` is the HTTP status for clients that
+    accept application/graphql-response+json; 405 says that a GET held something other than a query.
+    """
+
+    body: bytes
+    started: bool = True
+    status: int = 200
