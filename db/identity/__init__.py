@@ -1,0 +1,1 @@
+"""Organizations, people, memberships, roles and sessions."""
