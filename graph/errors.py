@@ -1,4 +1,4 @@
-"""The one place where an exception becomes a GraphQL error. What nobody planned for is masked and gets an id."""
+"""The one place where an exception becomes a GraphQL error; the unplanned is masked and gets an id."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -95,8 +95,8 @@ def _unplanned(exc: BaseException, path: Sequence[str | int] | None) -> tuple[st
         if _is_data_error(cause):
             log.warning("value refused by the database", path=path, reason=type(cause).__name__)
             return (
-                "A value of this operation cannot be stored or compared: it is out of range, or holds a character "
-                "that text cannot hold.",
+                "A value of this operation cannot be stored or compared: it is out of range, or has a "
+                "character that text cannot hold.",
                 {"code": BAD_USER_INPUT},
             )
     message, made = masked(exc, path=path)
@@ -104,7 +104,7 @@ def _unplanned(exc: BaseException, path: Sequence[str | int] | None) -> tuple[st
 
 
 def _is_data_error(exc: BaseException) -> bool:
-    """A value the server (class 22) or the driver (an InterfaceError that is a ValueError) would not take."""
+    """A value the server (class 22) or the driver (InterfaceError and ValueError) would not take."""
     return isinstance(exc, pg.DataError) or (
         isinstance(exc, pg.InterfaceError) and isinstance(exc, ValueError)
     )
