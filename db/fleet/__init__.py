@@ -1,0 +1,1 @@
+"""Aircraft types, aircraft and what they flew."""
