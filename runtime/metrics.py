@@ -1,0 +1,63 @@
+"""Prometheus metrics of one process. Those who do the work observe them; `/metrics` prints them."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS = Counter(
+    "opsgraph_http_requests_total", "HTTP requests answered.", ["route", "method", "status"], registry=REGISTRY
+)
+REQUEST_SECONDS = Histogram(
+    "opsgraph_http_request_seconds", "Time to answer an HTTP request.", ["route"], buckets=SECONDS, registry=REGISTRY
+)
+OPERATIONS = Counter(
+    "opsgraph_operations_total",
+    "GraphQL operations by kind (query, mutation, subscription) and outcome (ok, errors, refused).",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)
+OPERATION_SECONDS = Histogram(
+    "opsgraph_operation_seconds", "Time to execute a GraphQL operation.", ["kind"], buckets=SECONDS, registry=REGISTRY
+)
+STATEMENT_SECONDS = Histogram(
+    "opsgraph_statement_seconds", "Time of a compiled read in PostgreSQL.", buckets=SECONDS, registry=REGISTRY
+)
+PLANS = Counter(
+    "opsgraph_plan_cache_total", "Look-ups of compiled operations (hit or miss).", ["result"], registry=REGISTRY
+)
+POOL_CONNECTIONS = Gauge(
+    "opsgraph_pool_connections", "Database connections by pool and state.", ["pool", "state"], registry=REGISTRY
+)
+POOL_WAIT_SECONDS = Histogram(
+    "opsgraph_pool_wait_seconds", "Wait for a database connection.", ["pool"], buckets=SECONDS, registry=REGISTRY
+)
+SOCKETS = Gauge("opsgraph_websockets", "Open WebSocket connections.", registry=REGISTRY)
+SUBSCRIPTIONS = Gauge("opsgraph_subscriptions", "Running subscriptions.", registry=REGISTRY)
+RELAY_EVENTS = Counter("opsgraph_relay_events_total", "Events numbered by this process.", registry=REGISTRY)
+RELAY_LAG_SECONDS = Gauge(
+    "opsgraph_relay_lag_seconds", "Age of the oldest event that is not numbered yet.", registry=REGISTRY
+)
+JOBS = Counter("opsgraph_jobs_total", "Jobs finished, by kind and outcome.", ["kind", "outcome"], registry=REGISTRY)
+JOB_SECONDS = Histogram(
+    "opsgraph_job_seconds", "Time of a job's attempt.", ["kind"], buckets=(*SECONDS, 60.0, 300.0), registry=REGISTRY
+)
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+def render() -> bytes:
+    """The metrics in Prometheus' text format; answer it with CONTENT_TYPE."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,71 @@
+"""Every setting of the platform, read from the environment (and `.env` in the project's folder)."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.paths import PROJECT
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=PROJECT / ".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    environment: Literal["development", "test", "production"] = Field(
+        "development", description="`production` refuses unsafe defaults at start."
+    )
+    data_dir: Path = Field(
+        PROJECT / ".opsgraph", description="Folder of embedded servers, generated keys and local mail."
+    )
+    public_url: str = Field("http://127.0.0.1:8000", description="Base of the links in mails; also JWT issuer.")
+
+    database_url: str = Field("", description="PostgreSQL, for requests and jobs; runs as role opsgraph_app.")
+    database_read_url: str = Field("", description="A replica for reads; `database_url` when empty.")
+    database_owner_url: str = Field("", description="For migrations only; `database_url` when empty.")
+    database_pool_size: int = Field(10, ge=1, le=200, description="Write connections per process.")
+    database_read_pool_size: int = Field(12, ge=1, le=200, description="Read connections per process.")
+    database_transaction_pooler: bool = Field(
+        False, description="Set behind PgBouncer in transaction mode: reads set the tenant per transaction."
+    )
+    statement_timeout_ms: int = Field(10_000, ge=100, description="Longest statement of a request.")
+    redis_url: str = Field("", description="Redis or Valkey, for jobs, wake-ups and limits.")
+
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs cursors and e-mail links; generated into data_dir in development."
+    )
+    jwt_private_key: SecretStr = Field(
+        SecretStr(""), description="Ed25519 PEM keys, newest first; generated into data_dir in development."
+    )
+    smtp_url: str = Field("", description="smtp://user:password@host:port; mail lands in data_dir when empty.")
+    mail_from: str = Field("Opsgraph <no-reply@localhost>", description="Sender of mails.")
+
+    default_page_size: int = Field(20, ge=1, description="Rows of a connection without `first` or `last`.")
+    max_page_size: int = Field(100, ge=1, description="Largest `first` or `last`.")
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body or socket message.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="Least severe log line that is written."
+    )
+
+    @field_validator("jwt_private_key", mode="after")
+    @classmethod
+    def _unescape(cls, value: SecretStr) -> SecretStr:
+        """Environments that hold no line breaks carry PEM with `\\n` written out."""
+        return SecretStr(value.get_secret_value().replace("\\n", "\n"))
+
+    @model_validator(mode="after")
+    def _pages_fit(self) -> Self:
+        if self.default_page_size > self.max_page_size:
+            raise ValueError("default_page_size is larger than max_page_size")
+        return self
+
+
+@lru_cache
+def settings() -> Settings:
+    """The process's settings, complete: from the environment, from a running `opsgraph up` (its servers), and
+    with generated development keys. Raises ValueError (one sentence) when something is unusable."""
+    from runtime.running import with_running_servers
+    from runtime.secrets import ensure_secrets
+
+    return ensure_secrets(with_running_servers(Settings()))
