@@ -1,0 +1,67 @@
+"""Reading an organization's log in order, as the app role under row-level security."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from db.session import Database
+from domain.events.errors import ResyncError
+
+HEAD = text("SELECT coalesce(max(seq), 0) FROM event_heads WHERE org_id = :org_id")
+
+# Head and events come from one statement, so from one snapshot: what is missing is really missing.
+AFTER = text("""
+    SELECT head.seq AS head, e.*
+    FROM (SELECT coalesce(max(seq), 0) AS seq FROM event_heads WHERE org_id = :org_id) head
+    LEFT JOIN LATERAL (
+        SELECT seq, id, type, target_type, target_id, actor_id, impersonator_id, before::text AS before,
+               after::text AS after, occurred_at, recorded_at
+        FROM event_log WHERE org_id = :org_id AND seq > :after ORDER BY seq LIMIT 500
+    ) e ON true
+    ORDER BY e.seq
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event of the log; `before` and `after` are JSON texts."""
+
+    seq: int
+    id: UUID
+    type: str
+    target_type: str
+    target_id: UUID
+    actor_id: UUID | None
+    impersonator_id: UUID | None
+    before: str | None
+    after: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+async def read_head(db: Database, org_id: UUID) -> int:
+    """The number of the organization's last event; 0 before the first."""
+    async with db.tenant(org_id) as session:
+        return int(await session.scalar(HEAD, {"org_id": org_id}) or 0)
+
+
+async def read_after(db: Database, org_id: UUID, after: int) -> list[EventRow]:
+    """Up to PAGE events that follow number `after` without a gap; empty when it is the last one.
+
+    Raises ResyncError when the next one is not in the log: the log was restored to an earlier state, or its
+    oldest events were archived.
+    """
+    async with db.tenant(org_id) as session:
+        rows = (await session.execute(AFTER, {"org_id": org_id, "after": after})).all()
+    head = rows[0].head
+    events = [] if rows[0].seq is None else [EventRow(*row[1:]) for row in rows]
+    if head < after or (not events and head > after):
+        raise ResyncError("The log was restored; read again and subscribe without a cursor.")
+    for number, event in enumerate(events, after + 1):
+        if event.seq != number:
+            raise ResyncError(
+                f"Event {number} is not in the log any more; read again and subscribe without a cursor."
+            )
+    return events

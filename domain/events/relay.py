@@ -1,0 +1,221 @@
+"""The relay: moves what transactions left in the outbox into the log, numbered and chained.
+
+Any process may run one. Only one works at a time, because a batch is moved in a transaction that holds an
+advisory lock; the lock lives and dies with that transaction on that connection, so a relay that was cut off
+cannot finish behind another's back.
+
+Events of one organization are numbered in the order of their outbox positions as they become visible. A
+position whose transaction commits late is numbered late, never lost: the relay deletes exactly what it read.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from redis.asyncio import Redis
+
+from db.events.connection import connect
+from db.rls import SYSTEM_ROLE
+from db.session import Database
+from domain.events.rules.chain import GENESIS, Entry, digest
+from runtime import hints, metrics
+from runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+Connection = asyncpg.Connection[asyncpg.Record]
+
+LOCK = 0x6F707367_72656C79  # "opsgrely": one relay at a time in this database
+MONTHS_AHEAD = 2
+FIRST_RETRY, LAST_RETRY = 0.1, 5.0
+
+ANY_PENDING = "SELECT EXISTS (SELECT FROM outbox_pending)"
+
+TAKE = """
+SELECT position, id, org_id, actor_id, impersonator_id, type, target_type, target_id, before, after,
+       occurred_at, clock_timestamp() AS now
+FROM outbox_pending ORDER BY position LIMIT {batch}
+"""
+
+HEADS = "SELECT org_id, seq, hash, recorded_at FROM event_heads WHERE org_id = ANY($1)"
+
+MOVE = """
+WITH gone AS (
+    DELETE FROM outbox_pending WHERE position = ANY($1::bigint[]) RETURNING 1
+), written AS (
+    INSERT INTO event_log (org_id, seq, recorded_at, id, actor_id, impersonator_id, type, target_type,
+                           target_id, before, after, occurred_at, previous_hash, hash)
+    SELECT e.org_id, e.seq, e.recorded_at, e.id, e.actor_id, e.impersonator_id, e.type, e.target_type,
+           e.target_id, e.before::json, e.after::json, e.occurred_at, e.previous_hash, e.hash
+    FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::uuid[],
+                $8::text[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::timestamptz[],
+                $14::text[], $15::text[])
+        AS e (org_id, seq, recorded_at, id, actor_id, impersonator_id, type, target_type, target_id,
+              before, after, occurred_at, previous_hash, hash)
+    RETURNING 1
+), heads AS (
+    INSERT INTO event_heads (org_id, seq, hash, recorded_at)
+    SELECT * FROM unnest($16::uuid[], $17::bigint[], $18::text[], $19::timestamptz[])
+    ON CONFLICT (org_id) DO UPDATE
+        SET seq = excluded.seq, hash = excluded.hash, recorded_at = excluded.recorded_at
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM written), (SELECT count(*) FROM heads)
+"""
+
+
+@dataclass(slots=True)
+class Head:
+    """The last event of an organization."""
+
+    seq: int
+    hash: str
+    recorded_at: datetime
+
+
+class Relay:
+    """`run()` relays until cancelled; it outlives outages of the database (backoff) and Redis (polling)."""
+
+    def __init__(self, db: Database, redis: Redis | None, *, batch: int = 500, poll: float = 0.05) -> None:
+        self._settings = db.settings
+        self._redis = redis
+        self._batch = batch
+        self._poll = poll
+        self._woken = asyncio.Event()
+        self._take = TAKE.format(batch=int(batch))
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            if self._redis is not None:
+                listener = hints.Listener(self._redis)
+                listener.add(hints.OUTBOX, lambda _: self._woken.set())
+                tasks.create_task(listener.run())
+            tasks.create_task(self._work())
+
+    async def _work(self) -> None:
+        delay = FIRST_RETRY
+        while True:
+            started = time.monotonic()
+            try:
+                await self._serve()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                log.warning("relay interrupted", error=repr(error))
+            except Exception:
+                # Nothing live works without the relay, so it goes on whatever happened.
+                log.exception("relay failed")
+            if time.monotonic() - started > LAST_RETRY:
+                delay = FIRST_RETRY
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LAST_RETRY)
+
+    async def _serve(self) -> None:
+        connection = await connect(self._settings, SYSTEM_ROLE, "relay")
+        try:
+            await ensure_partitions(connection)
+            while True:
+                self._woken.clear()
+                if await connection.fetchval(ANY_PENDING):
+                    while await self.move(connection):
+                        pass
+                try:
+                    await asyncio.wait_for(self._woken.wait(), self._poll)
+                except TimeoutError:
+                    continue
+        finally:
+            connection.terminate()
+
+    async def move(self, connection: Connection) -> int:
+        """Number one batch and announce it; how many events, 0 when there are none or another relay works."""
+        async with connection.transaction():
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+                return 0
+            pending = await connection.fetch(self._take)
+            if not pending:
+                metrics.RELAY_LAG_SECONDS.set(0)
+                return 0
+            orgs = list({row["org_id"] for row in pending})
+            heads = {
+                row["org_id"]: Head(row["seq"], row["hash"], row["recorded_at"])
+                for row in await connection.fetch(HEADS, orgs)
+            }
+            await _write(connection, pending, heads)
+        metrics.RELAY_EVENTS.inc(len(pending))
+        metrics.RELAY_LAG_SECONDS.set((pending[0]["now"] - pending[0]["occurred_at"]).total_seconds())
+        await hints.publish_all(
+            self._redis, [(hints.events_channel(org_id), head.seq) for org_id, head in heads.items()]
+        )
+        return len(pending)
+
+
+async def ensure_partitions(connection: Connection) -> int:
+    """Make the partitions of this month and the next ones; how many were missing. The default partition takes
+    what finds none, so a failure only costs order."""
+    made = await connection.fetchval("SELECT event_log_ensure_partitions($1)", MONTHS_AHEAD)
+    return int(made)
+
+
+async def _write(connection: Connection, pending: Sequence[asyncpg.Record], heads: dict[UUID, Head]) -> None:
+    """Number, chain and store `pending`, and raise `heads` accordingly."""
+    entries: list[Entry] = []
+    previous: list[str] = []
+    hashes: list[str] = []
+    for row in pending:
+        head = heads.get(row["org_id"]) or Head(0, GENESIS, row["now"])
+        # Never before the event it follows, whatever the server's clock did: partitions are number ranges.
+        entry = _entry(row, head.seq + 1, max(row["now"], head.recorded_at))
+        entries.append(entry)
+        previous.append(head.hash)
+        hashes.append(digest(entry, head.hash))
+        heads[row["org_id"]] = Head(entry.seq, hashes[-1], entry.recorded_at)
+    gone, written, raised = await connection.fetchrow(  # type: ignore[misc]
+        MOVE,
+        [row["position"] for row in pending],
+        *_columns(entries),
+        previous,
+        hashes,
+        list(heads),
+        [head.seq for head in heads.values()],
+        [head.hash for head in heads.values()],
+        [head.recorded_at for head in heads.values()],
+    )
+    if not gone == written == len(pending) or raised != len(heads):
+        raise RuntimeError(f"The relay read {len(pending)} events, deleted {gone} and wrote {written}.")
+
+
+def _entry(row: asyncpg.Record, seq: int, recorded_at: datetime) -> Entry:
+    return Entry(
+        row["org_id"],
+        seq,
+        row["id"],
+        recorded_at,
+        row["occurred_at"],
+        row["actor_id"],
+        row["impersonator_id"],
+        row["type"],
+        row["target_type"],
+        row["target_id"],
+        row["before"],
+        row["after"],
+    )
+
+
+def _columns(entries: list[Entry]) -> list[list[object]]:
+    names = (
+        "org_id",
+        "seq",
+        "recorded_at",
+        "id",
+        "actor_id",
+        "impersonator_id",
+        "type",
+        "target_type",
+        "target_id",
+        "before",
+        "after",
+        "occurred_at",
+    )
+    return [[getattr(entry, name) for entry in entries] for name in names]

@@ -1,0 +1,69 @@
+"""The hash chain of the event log, in a form that anyone can recompute.
+
+The hash of an event is the lower-case hexadecimal SHA-256 of the UTF-8 bytes of this JSON array, written
+without white space, with non-ASCII characters as they are and only `"`, `\\` and control characters escaped,
+in the shortest form (RFC 8785):
+
+    ["opsgraph.event.v1", previous_hash, org_id, seq, id, recorded_at, occurred_at,
+     actor_id, impersonator_id, type, target_type, target_id, before, after]
+
+- `previous_hash` is the hash of the event with the number before it in the same organization; for number 1
+  it is 64 zeros.
+- `seq` is a number; everything else is a string or null. Ids are lower-case UUIDs with dashes.
+- Times are UTC with six decimals: `2026-01-31T08:05:00.000000Z`.
+- `before` and `after` are the texts of these columns exactly as stored (the column type `json` keeps them),
+  as strings inside the array, so that no rule for writing numbers is needed.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+
+FORMAT = "opsgraph.event.v1"
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as it is hashed; `before` and `after` are JSON texts."""
+
+    org_id: UUID
+    seq: int
+    id: UUID
+    recorded_at: datetime
+    occurred_at: datetime
+    actor_id: UUID | None
+    impersonator_id: UUID | None
+    type: str
+    target_type: str
+    target_id: UUID
+    before: str | None
+    after: str | None
+
+
+def instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def digest(entry: Entry, previous_hash: str) -> str:
+    """The hash of `entry` when it follows the event with `previous_hash`."""
+    parts = [
+        FORMAT,
+        previous_hash,
+        str(entry.org_id),
+        entry.seq,
+        str(entry.id),
+        instant(entry.recorded_at),
+        instant(entry.occurred_at),
+        None if entry.actor_id is None else str(entry.actor_id),
+        None if entry.impersonator_id is None else str(entry.impersonator_id),
+        entry.type,
+        entry.target_type,
+        str(entry.target_id),
+        entry.before,
+        entry.after,
+    ]
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()

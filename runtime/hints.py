@@ -1,0 +1,159 @@
+"""Wake-up hints over Redis pub/sub. A hint says "look now" and carries nothing that may not be lost.
+
+Whoever listens also polls the database, so a lost hint costs milliseconds and never an event or a job.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+OUTBOX = "opsgraph:outbox"
+JOBS = "opsgraph:jobs"
+
+PUBLISH_TIMEOUT = 0.25
+SILENCE_AFTER_FAILURE = 1.0
+FIRST_RETRY, LAST_RETRY = 0.05, 1.0
+
+Callback = Callable[[str], None]
+_silent_until: WeakKeyDictionary[Redis, float] = WeakKeyDictionary()
+
+
+def events_channel(org_id: UUID) -> str:
+    """The channel on which the relay announces an organization's new head."""
+    return f"opsgraph:events:{org_id}"
+
+
+def connect(url: str) -> Redis:
+    """A client whose dead connections are noticed; it connects lazily, so a missing server raises later."""
+    client: Redis = Redis.from_url(
+        url, socket_connect_timeout=1, health_check_interval=5, decode_responses=True
+    )
+    return client
+
+
+async def publish(redis: Redis | None, channel: str, payload: str | int = "") -> None:
+    """Send one hint, best effort: never raises and never takes long, whatever state Redis is in."""
+    await publish_all(redis, [(channel, payload)])
+
+
+async def committed(redis: Redis | None) -> None:
+    """Say that something committed: the relay looks for events and the dispatcher for jobs."""
+    await publish_all(redis, [(OUTBOX, ""), (JOBS, "")])
+
+
+async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -> None:
+    """Send several hints in one round trip. After a failure nothing is tried for a second."""
+    if redis is None or not hints or time.monotonic() < _silent_until.get(redis, 0.0):
+        return
+    try:
+        async with asyncio.timeout(PUBLISH_TIMEOUT), redis.pipeline(transaction=False) as pipe:
+            for channel, payload in hints:
+                pipe.publish(channel, payload)
+            await pipe.execute()
+    except (RedisError, OSError, TimeoutError) as error:
+        _silent_until[redis] = time.monotonic() + SILENCE_AFTER_FAILURE
+        log.warning("hint not sent", channel=hints[0][0], error=repr(error))
+
+
+class Listener:
+    """One pub/sub connection of a process, whose channels come and go while it runs.
+
+    A callback gets the payload of each hint, and "" whenever following its channel begins or begins again,
+    because hints may have been missed before. Callbacks must not block.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._callbacks: dict[str, list[Callback]] = {}
+        self._changed = asyncio.Event()
+        self._followed: set[str] = set()
+        self.connected = False
+
+    def add(self, channel: str, callback: Callback) -> None:
+        self._callbacks.setdefault(channel, []).append(callback)
+        self._changed.set()
+
+    def remove(self, channel: str) -> None:
+        """Forget a channel and its callbacks."""
+        self._callbacks.pop(channel, None)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Listen until cancelled; reconnects with backoff."""
+        delay = FIRST_RETRY
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                if self.connected:
+                    log.warning("hints lost, polling meanwhile", error=repr(error))
+                    delay = FIRST_RETRY
+            finally:
+                self.connected = False
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LAST_RETRY)
+
+    async def _listen(self) -> None:
+        pubsub: Any = self._redis.pubsub(ignore_subscribe_messages=True)
+        self._followed = set()
+        try:
+            await self._until_wanted()
+            await self._follow_changes(pubsub)
+            self.connected = True
+            changes = asyncio.create_task(self._keep_following(pubsub))
+            try:
+                while not changes.done():
+                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
+                    if message is not None and message["type"] == "message":
+                        self._call(_text(message["channel"]), _text(message["data"]))
+                changes.result()
+            finally:
+                changes.cancel()
+                with contextlib.suppress(asyncio.CancelledError, RedisError, OSError):
+                    await changes
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+    async def _until_wanted(self) -> None:
+        while not self._callbacks:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _keep_following(self, pubsub: Any) -> None:
+        while True:
+            await self._changed.wait()
+            await self._follow_changes(pubsub)
+
+    async def _follow_changes(self, pubsub: Any) -> None:
+        """Make the server's subscriptions equal to the wanted ones. An idle connection keeps its last
+        channel: redis-py cannot read from one without any."""
+        self._changed.clear()
+        wanted = set(self._callbacks)
+        if new := wanted - self._followed:
+            self._followed |= new
+            await pubsub.subscribe(*new)
+            for channel in new:
+                self._call(channel, "")
+        if wanted and (gone := self._followed - wanted):
+            self._followed -= gone
+            await pubsub.unsubscribe(*gone)
+
+    def _call(self, channel: str, payload: str) -> None:
+        for callback in list(self._callbacks.get(channel, ())):
+            callback(payload)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
