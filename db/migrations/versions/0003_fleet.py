@@ -89,7 +89,8 @@ CREATE TABLE utilisation_entries (
     CONSTRAINT fk_utilisation_entries_org_id_aircraft_id FOREIGN KEY (org_id, aircraft_id)
         REFERENCES aircraft (org_id, id) ON DELETE CASCADE,
     CONSTRAINT fk_utilisation_entries_org_id_aircraft_id_corrects_id
-        FOREIGN KEY (org_id, aircraft_id, corrects_id) REFERENCES utilisation_entries (org_id, aircraft_id, id),
+        FOREIGN KEY (org_id, aircraft_id, corrects_id)
+        REFERENCES utilisation_entries (org_id, aircraft_id, id),
     CONSTRAINT fk_utilisation_entries_reporter_id FOREIGN KEY (reporter_id) REFERENCES users (id),
     CONSTRAINT ck_utilisation_entries_kind CHECK (kind IN ('OPENING', 'FLIGHT', 'CORRECTION')),
     CONSTRAINT ck_utilisation_entries_corrects CHECK ((kind = 'CORRECTION') = (corrects_id IS NOT NULL)),
