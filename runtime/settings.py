@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     default_page_size: int = Field(20, ge=1, description="Rows of a connection without `first` or `last`.")
     max_page_size: int = Field(100, ge=1, description="Largest `first` or `last`.")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body or socket message.")
+    request_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for a request's body.")
+    cors_origins: str = Field("", description="Origins whose pages may call the API, separated by commas; `*` for any.")
+    socket_init_seconds: float = Field(10.0, gt=0, description="Longest wait for a socket's connection_init.")
+    socket_send_seconds: float = Field(30.0, gt=0, description="A client that reads nothing this long is dropped.")
+    socket_operations: int = Field(100, ge=1, description="Operations that may run at once on one socket.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Least severe log line that is written."
     )

@@ -1,0 +1,19 @@
+"""Imports every module with tables, so that `Base.metadata` is complete. New tables: add a line here."""
+
+import db.events.heads
+import db.events.heartbeats
+import db.events.jobs
+import db.events.log
+import db.events.outbox
+import db.fleet.aircraft
+import db.fleet.aircraft_types
+import db.fleet.utilisation
+import db.identity.departments
+import db.identity.memberships
+import db.identity.organizations
+import db.identity.roles
+import db.identity.sessions
+import db.identity.users  # noqa: F401
+from db.base import Base
+
+__all__ = ["Base"]

@@ -1,0 +1,52 @@
+"""Servers for a test run or a benchmark: fast, on a folder that goes away with them."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from runtime.processes import server_account
+from runtime.servers.place import servers_folder
+from runtime.servers.postgres import LOGIN, Postgres
+from runtime.servers.valkey import Valkey
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A running PostgreSQL and Valkey. The login of `postgres.url` is no superuser; `admin_url` is one."""
+
+    folder: Path
+    postgres: Postgres
+    valkey: Valkey
+
+    def database(self, name: str, template: str = "template1") -> str:
+        """Make (anew) a database like `template`, to which nobody is connected, and return its URL."""
+        self.postgres.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self.postgres.psql(f'CREATE DATABASE "{name}" OWNER {LOGIN} TEMPLATE "{template}"')
+        return with_database(self.postgres.url, name)
+
+
+def with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def throwaway() -> Iterator[Throwaway]:
+    """Both servers, stopped and deleted at the end. To be entered in the main thread (see processes.tied_to_us)."""
+    folder = Path(tempfile.mkdtemp(prefix="opsgraph-"))
+    folder.chmod(0o711)
+    account = server_account()
+    servers = servers_folder(folder, account)
+    postgres, valkey = Postgres(servers, account, throwaway=True), Valkey(servers, account, throwaway=True)
+    try:
+        postgres.start()
+        valkey.start()
+        yield Throwaway(folder, postgres, valkey)
+    finally:
+        valkey.stop()
+        postgres.stop()
+        shutil.rmtree(servers, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,186 @@
+"""Real servers for every test: PostgreSQL and Valkey of this run's own, the application on a real socket, a real
+SMTP server. Each xdist worker has all of them for itself."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from aiosmtpd.controller import Controller
+
+from db.migrate import upgrade
+from db.session import Database
+from runtime import settings as settings_module
+from runtime.secrets import ensure_secrets
+from runtime.servers.throwaway import Throwaway, throwaway, with_database
+from runtime.settings import Settings
+
+TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for whoever wants a fresh one
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Throwaway]:
+    with throwaway() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(servers: Throwaway) -> str:
+    """The name of the migrated database that others are copied from."""
+    upgrade(Settings(_env_file=None, environment="test", database_url=with_database(servers.postgres.url, TEMPLATE)))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def listening() -> Iterator[socket.socket]:
+    """The socket the application will serve; its port is known before the application is made."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as bound:
+        yield bound
+
+
+@pytest.fixture(scope="session")
+def settings(servers: Throwaway, template: str, smtp: "Mailbox", listening: socket.socket) -> Iterator[Settings]:
+    """The settings of the run; also put in the environment, for code that reads them by itself."""
+    values = {
+        "environment": "test",
+        "data_dir": str(servers.folder / "data"),
+        "public_url": f"http://127.0.0.1:{listening.getsockname()[1]}",
+        "database_url": servers.database("test", template),
+        "redis_url": servers.valkey.url,
+        "smtp_url": smtp.url,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        for name, value in values.items():
+            patch.setenv(name.upper(), value)
+        settings_module.settings.cache_clear()
+        yield ensure_secrets(Settings(_env_file=None))
+        settings_module.settings.cache_clear()
+
+
+@pytest.fixture
+def fresh_settings(servers: Throwaway, settings: Settings) -> Iterator[Settings]:
+    """Settings on a migrated database that only this test uses."""
+    name = f"fresh_{time.monotonic_ns()}"
+    yield settings.model_copy(update={"database_url": servers.database(name, TEMPLATE)})
+    servers.postgres.psql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+async def db(settings: Settings) -> AsyncIterator[Database]:
+    database = Database(settings)
+    yield database
+    await database.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """The application on a real socket, in a thread with a loop of its own."""
+
+    url: str
+    app: Any
+
+    @property
+    def graphql(self) -> str:
+        return f"{self.url}/graphql"
+
+    @property
+    def ws(self) -> str:
+        return f"ws{self.url.removeprefix('http')}/graphql"
+
+
+@contextlib.contextmanager
+def serving(app: Any, bound: socket.socket) -> Iterator[Server]:
+    """Serve an ASGI application on a bound socket until the end of the block."""
+    from runtime.serving import server_config
+
+    server = uvicorn.Server(server_config(app))
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            server.run(sockets=[bound])
+        except BaseException as error:  # noqa: BLE001 - told to the test
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="uvicorn", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("The application did not start.") from (failed[0] if failed else None)
+        time.sleep(0.01)
+    try:
+        yield Server(f"http://127.0.0.1:{bound.getsockname()[1]}", app)
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "The application did not stop."
+
+
+@pytest.fixture(scope="session")
+def server(settings: Settings, listening: socket.socket) -> Iterator[Server]:
+    from graph.app import create_app
+
+    with serving(create_app(settings), listening) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+class Mailbox:
+    """A real SMTP server that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._messages: list[EmailMessage] = []
+        self._arrived = threading.Condition()
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        with self._arrived:
+            self._messages.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+            self._arrived.notify_all()
+        return "250 OK"
+
+    def to(self, address: str, subject: str = "", seconds: float = 20) -> EmailMessage:
+        """The newest mail to `address` whose subject holds `subject`, waited for. Blocks: use asyncio.to_thread."""
+
+        def found() -> EmailMessage | None:
+            hits = [m for m in self._messages if address in str(m["To"]) and subject in str(m["Subject"])]
+            return hits[-1] if hits else None
+
+        with self._arrived:
+            self._arrived.wait_for(lambda: found() is not None, seconds)
+            message = found()
+        assert message is not None, f"No mail to {address} within {seconds} s."
+        return message
+
+
+@pytest.fixture(scope="session")
+def smtp() -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=_free_port(), ready_timeout=10)
+    controller.start()
+    mailbox.url = f"smtp://127.0.0.1:{controller.port}"
+    yield mailbox
+    controller.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
