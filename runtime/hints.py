@@ -24,6 +24,7 @@ JOBS = "opsgraph:jobs"
 PUBLISH_TIMEOUT = 0.25
 SILENCE_AFTER_FAILURE = 1.0
 FIRST_RETRY, LAST_RETRY = 0.05, 1.0
+ERRORS = (RedisError, OSError, TimeoutError)
 
 Callback = Callable[[str], None]
 _silent_until: WeakKeyDictionary[Redis, float] = WeakKeyDictionary()
@@ -36,9 +37,7 @@ def events_channel(org_id: UUID) -> str:
 
 def connect(url: str) -> Redis:
     """A client whose dead connections are noticed; it connects lazily, so a missing server raises later."""
-    client: Redis = Redis.from_url(
-        url, socket_connect_timeout=1, health_check_interval=5, decode_responses=True
-    )
+    client: Redis = Redis.from_url(url, socket_connect_timeout=1, health_check_interval=5, decode_responses=True)
     return client
 
 
@@ -61,7 +60,7 @@ async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -
             for channel, payload in hints:
                 pipe.publish(channel, payload)
             await pipe.execute()
-    except (RedisError, OSError, TimeoutError) as error:
+    except ERRORS as error:
         _silent_until[redis] = time.monotonic() + SILENCE_AFTER_FAILURE
         log.warning("hint not sent", channel=hints[0][0], error=repr(error))
 
@@ -95,7 +94,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError, TimeoutError) as error:
+            except ERRORS as error:
                 if self.connected:
                     log.warning("hints lost, polling meanwhile", error=repr(error))
                     delay = FIRST_RETRY
@@ -120,10 +119,10 @@ class Listener:
                 changes.result()
             finally:
                 changes.cancel()
-                with contextlib.suppress(asyncio.CancelledError, RedisError, OSError):
+                with contextlib.suppress(asyncio.CancelledError, *ERRORS):
                     await changes
         finally:
-            with contextlib.suppress(RedisError, OSError):
+            with contextlib.suppress(*ERRORS):
                 await pubsub.aclose()
 
     async def _until_wanted(self) -> None:

@@ -1,0 +1,1 @@
+"""Triggers: the relay, the job runner and thin jobs by room. Business rules are in `domain`."""

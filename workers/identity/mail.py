@@ -1,0 +1,92 @@
+"""Sending mail: over SMTP, or without a server as a file that a developer can open."""
+
+import asyncio
+import os
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from runtime.logging import get_logger
+from runtime.settings import Settings
+from workers.jobs import JobContext, PermanentError, job
+
+log = get_logger(__name__)
+
+SMTP_TIMEOUT = 30.0
+
+
+@job("mail.send", timeout=60, sensitive=True)
+async def send(ctx: JobContext, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Send one plain text mail: `to`, `subject`, `text`. A rerun sends the same Message-ID again, or writes the
+    same file."""
+    message = compose(ctx, arguments)
+    if ctx.settings.smtp_url:
+        await deliver(message, ctx.settings.smtp_url)
+        return {"message_id": message["Message-ID"]}
+    path = await asyncio.to_thread(_write, message, ctx.settings.data_dir / "mail" / f"{ctx.job_id}.eml")
+    log.info("mail written to a file, because SMTP_URL is not set", to=message["To"], path=str(path))
+    return {"path": str(path)}
+
+
+def compose(ctx: JobContext, arguments: dict[str, Any]) -> EmailMessage:
+    """The mail. Raises PermanentError when an address or header cannot be one (a line break, for example)."""
+    message = EmailMessage()
+    try:
+        message["From"] = ctx.settings.mail_from
+        message["To"] = arguments["to"]
+        message["Subject"] = arguments["subject"]
+        message["Date"] = formatdate(usegmt=True)
+        message["Message-ID"] = f"<{ctx.job_id}@{_domain(ctx.settings)}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(arguments["text"])
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise PermanentError(f"The mail cannot be composed: {error!r}") from error
+    if not parseaddr(arguments["to"])[1]:
+        raise PermanentError("The mail has no address to go to.")
+    return message
+
+
+async def deliver(message: EmailMessage, smtp_url: str) -> None:
+    """Hand `message` to the server of `smtp_url`: smtp:// upgrades to TLS when offered, smtps:// starts with it.
+
+    Raises PermanentError when the server refuses the mail or its recipient for good.
+    """
+    url = urlsplit(smtp_url)
+    if url.scheme not in ("smtp", "smtps") or not url.hostname:
+        raise PermanentError("SMTP_URL must look like smtp://user:password@host:port.")
+    try:
+        await aiosmtplib.send(
+            message,
+            hostname=url.hostname,
+            port=url.port,
+            username=unquote(url.username) if url.username else None,
+            password=unquote(url.password) if url.password else None,
+            use_tls=url.scheme == "smtps",
+            tls_context=ssl.create_default_context(),
+            timeout=SMTP_TIMEOUT,
+        )
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        if all(refusal.code >= 500 for refusal in error.recipients):
+            raise PermanentError(f"The recipient was refused: {error}") from error
+        raise
+    except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
+        if error.code >= 500:
+            raise PermanentError(f"The mail was refused: {error}") from error
+        raise
+
+
+def _domain(settings: Settings) -> str:
+    return parseaddr(settings.mail_from)[1].rpartition("@")[2] or "localhost"
+
+
+def _write(message: EmailMessage, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(bytes(message))
+    os.replace(partial, path)
+    return path.resolve()

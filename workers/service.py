@@ -1,0 +1,85 @@
+"""What a worker process has besides arq: database, Redis, relay, sweep and heartbeat."""
+
+import asyncio
+import contextlib
+from uuid import UUID
+
+import workers.identity.mail  # noqa: F401 - registers its jobs
+from db.session import Database
+from domain.events import heartbeats
+from domain.events.heartbeats import WorkerIdentity
+from runtime import hints
+from runtime.settings import Settings
+from workers import heartbeat, relay, upkeep
+from workers.dispatch import Dispatcher
+from workers.jobs import Runner
+from workers.queue import Context, Daily, Queue, worker_settings
+
+KEY = "service"
+
+
+class Service:
+    """Lives as long as the process, also while Redis is away: events are numbered all the same."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.identity = WorkerIdentity()
+        self.db = Database(settings)
+        self.redis = hints.connect(settings.redis_url)
+        self.queue = Queue(settings)
+        self.runner = Runner(self.db, self.redis, settings, self.identity)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        # The row first: a running job whose worker has none counts as orphaned.
+        await heartbeat.once(self.db, self.redis, self.identity)
+        dispatcher = Dispatcher(self.db, self.redis, self.queue)
+        self._tasks = [
+            asyncio.create_task(heartbeat.run(self.db, self.redis, self.identity)),
+            asyncio.create_task(relay.run(self.db, self.redis)),
+            asyncio.create_task(dispatcher.run()),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await heartbeats.leave(self.db, self.identity)
+        await self.queue.close()
+        await self.redis.aclose()
+        await self.db.close()
+
+
+async def run_job(ctx: Context, job_id: str, attempt: int) -> None:
+    service: Service = ctx[KEY]
+    await service.runner.run(UUID(job_id), attempt)
+
+
+async def _upkeep(ctx: Context) -> None:
+    service: Service = ctx[KEY]
+    await upkeep.run(service.db)
+
+
+def options(settings: Settings, service: Service | None = None) -> dict[str, object]:
+    """Options of an arq worker. Given a `service`, it uses that one; else it starts and stops its own."""
+
+    async def on_startup(ctx: Context) -> None:
+        if KEY not in ctx:
+            ctx[KEY] = Service(settings)
+            await ctx[KEY].start()
+
+    async def on_shutdown(ctx: Context) -> None:
+        if service is None and KEY in ctx:
+            await ctx.pop(KEY).stop()
+
+    found = worker_settings(
+        settings,
+        run_job,
+        on_startup=on_startup,
+        on_shutdown=on_shutdown,
+        daily=(Daily(_upkeep, hour=3, minute=10),),
+    )
+    if service is not None:
+        found["ctx"] = {KEY: service}
+    return found

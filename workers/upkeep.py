@@ -1,0 +1,20 @@
+"""What has to be done once a day."""
+
+from sqlalchemy import text
+
+from db.session import Database
+from domain.events.relay import MONTHS_AHEAD
+from runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+ENSURE = text("SELECT event_log_ensure_partitions(:months)")
+FORGET_JOBS = text("DELETE FROM jobs WHERE state = 'DONE' AND finished_at < clock_timestamp() - interval '30 days'")
+
+
+async def run(db: Database) -> None:
+    """Make the log's next partitions and forget jobs that were done a month ago; failed ones are kept."""
+    async with db.platform() as session:
+        made = await session.scalar(ENSURE, {"months": MONTHS_AHEAD})
+        forgotten = (await session.execute(FORGET_JOBS)).rowcount  # type: ignore[attr-defined]
+    log.info("upkeep", partitions=made, jobs_forgotten=forgotten)
