@@ -78,6 +78,4 @@ class Ctx:
 
     def enqueue(self, kind: str, arguments: dict[str, Any], *, run_after: datetime | None = None) -> None:
         """Ask for a job, in this transaction. It runs at least once after the commit."""
-        self.session.add(
-            Job(org_id=self.actor.org_id, kind=kind, arguments=arguments, run_after=run_after or self.now)
-        )
+        self.session.add(Job(org_id=self.actor.org_id, kind=kind, arguments=arguments, run_after=run_after or self.now))

@@ -1,12 +1,12 @@
 """Projections: one declaration gives the GraphQL type, its filter, order and connection, and the compiler's map.
 
-    @projection(models.Aircraft, prefix="ac", requires=Permission.FLEET_READ, default_order=("registration",))
-    class Aircraft:
-        \"\"\"An aircraft the organization operates or maintains.\"\"\"
+@projection(models.Aircraft, prefix="ac", requires=Permission.FLEET_READ, default_order=("registration",))
+class Aircraft:
+    \"\"\"An aircraft the organization operates or maintains.\"\"\"
 
-        registration = column("Registration mark.", filter=True, order=True)
-        type = to_one("AircraftType", "What kind of aircraft it is.", via="type_id")
-        utilisation = to_many("UtilisationEntry", "What it flew.", via="aircraft_id")
+    registration = column("Registration mark.", filter=True, order=True)
+    type = to_one("AircraftType", "What kind of aircraft it is.", via="type_id")
+    utilisation = to_many("UtilisationEntry", "What it flew.", via="aircraft_id")
 """
 
 import inspect as pyinspect

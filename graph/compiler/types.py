@@ -19,6 +19,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.unset import UNSET
 
+from domain.permissions import Permission
 from graph.compiler.projection import FieldBase, Projection, Registry, Scalar, ToMany, ToOne
 from graph.core.enums import describe
 from graph.directives.access import Requires
@@ -93,7 +94,7 @@ def is_enum(python_type: Any) -> bool:
 
 
 def directives_for(requires: StrEnum | None) -> list[object]:
-    return [Requires(permission=requires)] if requires else []  # type: ignore[call-arg]
+    return [Requires(permission=Permission(requires))] if requires else []
 
 
 class TypeFactory:
@@ -161,9 +162,7 @@ class TypeFactory:
 
     def _add_object(self, item: Projection) -> None:
         fields = [self._object_field(found) for found in item.fields.values()]
-        self.make(
-            item.name, fields, item.description, bases=(Node,), directives=directives_for(item.requires)
-        )
+        self.make(item.name, fields, item.description, bases=(Node,), directives=directives_for(item.requires))
 
     def _object_field(self, found: FieldBase) -> StrawberryField:
         arguments: list[StrawberryArgument] = []

@@ -30,9 +30,7 @@ class Requires:
     permission: Permission = strawberry.directive_field(name="permission")
 
 
-@strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION], description="The field needs no sign-in."
-)
+@strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], description="The field needs no sign-in.")
 class Public:
     pass
 

@@ -1,0 +1,319 @@
+"""Builds one SQL statement for an operation: selections become sub-selects that render their JSON.
+
+Labels are response keys, and `row_to_json` over a labelled sub-select makes the object. A page of a connection is
+a CTE that reads one row more than asked, so that `hasNextPage` costs nothing. Page sizes are literals (a
+parameterised LIMIT makes PostgreSQL's generic plan scan whole tables), so they are part of a plan's key.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from graphql import GraphQLField, GraphQLObjectType, get_named_type
+from graphql.execution.collect_fields import FieldDetails, collect_subfields
+from graphql.execution.values import VariableValues
+
+from domain.errors import BadUserInputError
+from graph.compiler import keyset
+from graph.compiler.expressions import Row
+from graph.compiler.filters import where_sql
+from graph.compiler.keyset import Key
+from graph.compiler.prepared import Prepared, World
+from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
+from graph.compiler.render import Item, json_list, json_object
+from graph.compiler.slots import Slots
+from graph.compiler.values import Leaf, Tree, argument_trees
+
+Details = list[FieldDetails]
+Conditions = Callable[[Row], list[str]]
+
+
+@dataclass
+class Page:
+    """The page arguments of a connection."""
+
+    limit: int
+    backward: bool
+    after: Leaf | None
+    before: Leaf | None
+
+
+@dataclass
+class Builder:
+    """One statement in the making: its slots, and what it touches for the access check."""
+
+    world: World
+    prepared: Prepared
+    variables: VariableValues
+    slots: Slots = field(default_factory=Slots)
+    touched: set[tuple[str, str]] = field(default_factory=set)
+    _aliases: int = 0
+
+    def alias(self, stem: str) -> str:
+        self._aliases += 1
+        return f"{stem}{self._aliases}"
+
+    def subfields(self, kind: GraphQLObjectType, details: Details) -> dict[str, Details]:
+        collected = collect_subfields(
+            self.world.schema,
+            self.prepared.fragments,
+            self.variables,
+            self.prepared.operation,
+            kind,
+            details,
+        )
+        for group in collected.grouped_field_set.values():
+            self.touched.add((kind.name, group[0].node.name.value))
+        return collected.grouped_field_set
+
+    def arguments(self, definition: GraphQLField, details: Details) -> dict[str, Tree]:
+        return argument_trees(definition, details[0].node, self.variables.coerced)
+
+    def object_type(self, name: str) -> GraphQLObjectType:
+        return cast(GraphQLObjectType, self.world.schema.type_map[name])
+
+    # -- objects ---------------------------------------------------------------------------------------------
+
+    def items(self, projection: Projection, row: Row, details: Details) -> list[Item]:
+        """The selected fields of a row, each with the SQL that gives its value."""
+        kind = self.object_type(projection.name)
+        made: list[Item] = []
+        for key, group in self.subfields(kind, details).items():
+            name = group[0].node.name.value
+            if name == "__typename":
+                made.append((key, f"'{projection.name}'::text"))
+                continue
+            found = projection.fields[name]
+            if isinstance(found, Scalar):
+                made.append((key, row.output(found, self.slots)))
+            elif isinstance(found, ToOne):
+                made.append((key, self._to_one(found, row, group)))
+            elif isinstance(found, ToMany):
+                made.append((key, self._to_many(found, row, kind.fields[name], group)))
+        return made
+
+    def one(self, target: Projection, conditions: Conditions, details: Details) -> str:
+        """The one row that meets the conditions, as a JSON object or null."""
+        row = Row(target, self.alias("t"))
+        where = [*conditions(row), *self.visible(row)]
+        source = f'FROM "{target.table}" {row.alias} WHERE {" AND ".join(where)}'
+        return f"({json_object(self.items(target, row, details), source)})"
+
+    def visible(self, row: Row) -> list[str]:
+        """The row predicate of the projection, on every select of it at any depth."""
+        predicate = row.projection.visible
+        return [row.compile(predicate, self.slots)] if predicate else []
+
+    def in_tenant(self, row: Row) -> list[str]:
+        """Root selects name the organization besides row-level security: two locks, and a better plan."""
+        if row.projection.is_tenant and self.world.tenant_predicate:
+            return [f'{row.alias}."org_id" = {self.slots.actor("org_id")}']
+        return []
+
+    def _joined(self, edge: ToOne | ToMany, parent: Row, child: Row) -> list[str]:
+        if edge.on is not None:
+            return [child.compile_join(edge.on, parent, self.slots), *self.in_tenant(child)]
+        assert edge.via is not None
+        near, far = (edge.via, "id") if isinstance(edge, ToOne) else ("id", edge.via)
+        where = [f'{child.alias}."{far}" = {parent.column(near)}']
+        if child.projection.is_tenant:
+            # A global parent (a user) has no organization of its own to compare with.
+            if parent.projection.is_tenant:
+                where.insert(0, f'{child.alias}."org_id" = {parent.column("org_id")}')
+            else:
+                where += self.in_tenant(child)
+        return where
+
+    def _to_one(self, edge: ToOne, parent: Row, details: Details) -> str:
+        target = self.world.registry.by_name[edge.target]
+        return self.one(target, lambda child: self._joined(edge, parent, child), details)
+
+    def _to_many(self, edge: ToMany, parent: Row, definition: GraphQLField, details: Details) -> str:
+        target = self.world.registry.by_name[edge.target]
+        return self.connection(target, lambda child: self._joined(edge, parent, child), definition, details)
+
+    # -- connections -----------------------------------------------------------------------------------------
+
+    def connection(self, target: Projection, conditions: Conditions, definition: GraphQLField, details: Details) -> str:
+        """A keyset page of the rows that meet the conditions, as a connection object."""
+        arguments = self.arguments(definition, details)
+        page = self._page(arguments)
+        base = Row(target, self.alias("t"))
+        keys = self._order(target, arguments.get("orderBy"))
+        where = [*conditions(base), *self.visible(base)]
+        if arguments.get("where") is not None:
+            where.append(
+                where_sql(self.slots, target, lambda scalar: base.value(scalar, self.slots), arguments["where"])
+            )
+        return ConnectionSelect(self, target, base, page, keys, where or ["true"]).render(
+            cast(GraphQLObjectType, get_named_type(definition.type)), details
+        )
+
+    def _size(self, arguments: dict[str, Tree], name: str) -> int | None:
+        leaf = arguments.get(name)
+        if not isinstance(leaf, Leaf):
+            return None
+        if not 0 <= leaf.value <= self.world.max_page_size:
+            raise BadUserInputError(f"`{name}` is {leaf.value}: ask for 0 to {self.world.max_page_size} items a page.")
+        return int(leaf.value)
+
+    def _page(self, arguments: dict[str, Tree]) -> Page:
+        first, last = self._size(arguments, "first"), self._size(arguments, "last")
+        if first is not None and last is not None:
+            raise BadUserInputError("`first` and `last` exclude each other: give one of them.")
+        after, before = arguments.get("after"), arguments.get("before")
+        return Page(
+            limit=first if first is not None else last if last is not None else self.world.default_page_size,
+            backward=last is not None,
+            after=after if isinstance(after, Leaf) else None,
+            before=before if isinstance(before, Leaf) else None,
+        )
+
+    def _order(self, target: Projection, tree: Tree) -> list[Key]:
+        keys = [Key(target.scalar(name.lstrip("-")), name.startswith("-")) for name in target.default_order]
+        if isinstance(tree, list) and tree:
+            keys = []
+            for entry in tree:
+                ((name, leaf),) = entry.items()
+                if not any(key.scalar.name == name for key in keys):
+                    keys.append(Key(target.scalar(name), str(leaf.value) == "DESC"))
+        names = [key.scalar.name for key in keys]
+        # What follows the id cannot matter; without it the order would not be total.
+        return keys[: names.index("id") + 1] if "id" in names else [*keys, Key(target.scalar("id"), False)]
+
+
+@dataclass
+class ConnectionSelect:
+    """The SELECT of one connection: a page CTE, and its nodes, edges, pageInfo and totalCount."""
+
+    builder: Builder
+    target: Projection
+    base: Row
+    page: Page
+    keys: list[Key]
+    where: list[str]
+
+    def render(self, kind: GraphQLObjectType, details: Details) -> str:
+        build = self.builder
+        self.row = self.base.paged(build.alias("p"))
+        grouped = build.subfields(kind, details)
+        names = [group[0].node.name.value for group in grouped.values()]
+        # Only pageInfo looks at the row beyond the page.
+        self.extra = 1 if "pageInfo" in names else 0
+        items: list[Item] = []
+        for key, group in grouped.items():
+            name = group[0].node.name.value
+            if name == "__typename":
+                items.append((key, f"'{kind.name}'::text"))
+            elif name == "totalCount":
+                items.append((key, f"(SELECT count(*) FROM {self._from()} WHERE {' AND '.join(self.where)})"))
+            elif name == "nodes":
+                items.append((key, self._list(build.items(self.target, self.row, group))))
+            elif name == "edges":
+                items.append((key, self._list(self._edge_items(group))))
+            else:
+                items.append((key, f"({json_object(self._page_info(group))})"))
+        return f"(WITH {self.row.alias} AS ({self._page_sql()}) {json_object(items)})"
+
+    def _from(self) -> str:
+        return f'"{self.target.table}" {self.base.alias}'
+
+    def _columns(self, row: Row) -> list[tuple[Key, str]]:
+        return [(key, row.value(key.scalar, self.builder.slots)) for key in self.keys]
+
+    def _cursor_values(self, leaf: Leaf) -> list[str | None]:
+        order = keyset.signature(self.target, self.keys)
+        now = keyset.decode(leaf.value, order, self.keys)
+        return [
+            None
+            if value is None
+            else self.builder.slots.leaf(
+                leaf,
+                keyset.cast_of(key.scalar.python_type),
+                partial(self._cursor_value, order, index),
+                part=(order, index),
+            )
+            for index, (key, value) in enumerate(zip(self.keys, now, strict=True))
+        ]
+
+    def _cursor_value(self, order: str, index: int, text: str) -> Any:
+        return keyset.decode(text, order, self.keys)[index]
+
+    def _beyond(self, leaf: Leaf, *, backward: bool, inclusive: bool = False) -> str:
+        values = self._cursor_values(leaf)
+        return keyset.beyond(self._columns(self.base), values, backward=backward, inclusive=inclusive)
+
+    def _page_sql(self) -> str:
+        where = list(self.where)
+        if self.page.after:
+            where.append(self._beyond(self.page.after, backward=False))
+        if self.page.before:
+            where.append(self._beyond(self.page.before, backward=True))
+        order = keyset.order_by(self._columns(self.base), backward=self.page.backward)
+        columns = ", ".join(f'{sql} AS "{name}"' for name, sql in self.row.needed.items()) or "1 AS one"
+        return (
+            f"SELECT {columns} FROM {self._from()} WHERE {' AND '.join(where)} "
+            f"ORDER BY {order} LIMIT {self.page.limit + self.extra}"
+        )
+
+    def _rows(self) -> str:
+        """The page in list order: the CTE keeps its own order, so only a backward page is sorted again."""
+        if self.page.backward:
+            order = keyset.order_by(self._columns(self.row), backward=False)
+            inner = f"SELECT * FROM {self.row.alias} LIMIT {self.page.limit}"
+            return f"FROM (SELECT * FROM ({inner}) {self.row.alias} ORDER BY {order}) {self.row.alias}"
+        if self.extra:
+            return f"FROM (SELECT * FROM {self.row.alias} LIMIT {self.page.limit}) {self.row.alias}"
+        return f"FROM {self.row.alias}"
+
+    def _list(self, items: list[Item]) -> str:
+        return f"({json_list(items, self._rows())})"
+
+    def _cursor(self) -> str:
+        return keyset.cursor_sql(keyset.signature(self.target, self.keys), self._columns(self.row))
+
+    def _edge_items(self, details: Details) -> list[Item]:
+        build = self.builder
+        kind = build.object_type(f"{self.target.name}Edge")
+        made: list[Item] = []
+        for key, group in build.subfields(kind, details).items():
+            name = group[0].node.name.value
+            if name == "__typename":
+                made.append((key, f"'{kind.name}'::text"))
+            elif name == "cursor":
+                made.append((key, self._cursor()))
+            else:
+                made.append((key, f"({json_object(build.items(self.target, self.row, group))})"))
+        return made
+
+    def _page_info(self, details: Details) -> list[Item]:
+        kind = self.builder.object_type("PageInfo")
+        return [
+            (key, self._page_info_field(group[0].node.name.value))
+            for key, group in self.builder.subfields(kind, details).items()
+        ]
+
+    def _page_info_field(self, name: str) -> str:
+        if name == "__typename":
+            return "'PageInfo'::text"
+        if name in ("startCursor", "endCursor"):
+            return self._end_cursor(last=name == "endCursor")
+        forwards = name == "hasNextPage"
+        bound = self.page.before if forwards else self.page.after
+        parts = []
+        if forwards != self.page.backward:
+            parts.append(f"(SELECT count(*) FROM {self.row.alias}) > {self.page.limit}")
+        if bound:
+            # Rows on the far side of the bound, the bound's own row among them, follow this page as well.
+            far = self._beyond(bound, backward=not forwards, inclusive=True)
+            where = " AND ".join([*self.where, far])
+            parts.append(f"EXISTS (SELECT FROM {self._from()} WHERE {where})")
+        return f"({' OR '.join(parts)})" if parts else "false"
+
+    def _end_cursor(self, *, last: bool) -> str:
+        # From the end that holds the extra row, skip it when it is there.
+        order = keyset.order_by(self._columns(self.row), backward=last)
+        skips = last != self.page.backward
+        skip = f" OFFSET (SELECT greatest(count(*) - {self.page.limit}, 0) FROM {self.row.alias})" if skips else ""
+        return f"(SELECT {self._cursor()} FROM {self.row.alias} ORDER BY {order}{skip} LIMIT 1)"

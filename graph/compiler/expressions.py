@@ -1,0 +1,69 @@
+"""Rows of a statement, and the SQL text of their fields."""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import aliased
+
+from graph.compiler.projection import ACTOR, Expression, Join, Projection, Scalar
+from graph.compiler.slots import Slots
+
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+PLACEHOLDER = re.compile(r"\{actor\.(\w+)\}")
+
+
+def compile_expression(expression: Any, slots: Slots) -> str:
+    """SQL text of a SQLAlchemy expression; its values become literals and the actor's become parameters."""
+    text = str(expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+    return PLACEHOLDER.sub(lambda match: slots.actor(match[1]), text)
+
+
+@dataclass
+class Row:
+    """A row source: a table under an alias, or a page (CTE) of one that carries only the columns it is asked for."""
+
+    projection: Projection
+    alias: str
+    base: "Row | None" = None
+    needed: dict[str, str] = field(default_factory=dict)
+
+    def paged(self, alias: str) -> "Row":
+        return Row(self.projection, alias, base=self)
+
+    def column(self, name: str) -> str:
+        if self.base is not None:
+            self.needed[name] = self.base.column(name)
+        return f'{self.alias}."{name}"'
+
+    def value(self, scalar: Scalar, slots: Slots) -> str:
+        """The field as it is compared and ordered by."""
+        if scalar.expression is None:
+            return self.column(scalar.column)
+        if self.base is not None:
+            label = f"_{scalar.attribute}"
+            self.needed[label] = self.base.value(scalar, slots)
+            return f'{self.alias}."{label}"'
+        return f"({self.compile(scalar.expression, slots)})"
+
+    def output(self, scalar: Scalar, slots: Slots) -> str:
+        """The field as it is rendered: ids get their prefix, decimals become strings."""
+        value = self.value(scalar, slots)
+        if scalar.python_type is UUID:
+            return f"'{scalar.id_prefix}_' || {value}"
+        return f"{value}::text" if scalar.python_type is Decimal else value
+
+    def _alias(self) -> Any:
+        return aliased(self.projection.model, name=self.alias)
+
+    def compile(self, expression: Expression, slots: Slots) -> str:
+        return compile_expression(expression(self._alias(), ACTOR), slots)
+
+    def compile_join(self, join: Join, parent: "Row", slots: Slots) -> str:
+        if parent.base is not None:
+            for name in parent.projection.model.__table__.columns.keys():  # noqa: SIM118 - not a dict
+                parent.column(name)
+        return compile_expression(join(parent._alias(), self._alias(), ACTOR), slots)

@@ -1,0 +1,101 @@
+"""`where` to SQL. Two-valued on purpose: null equals nothing, differs from everything, and `not` turns exactly that."""
+
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from domain.errors import BadUserInputError
+from graph.compiler.keyset import cast_of
+from graph.compiler.projection import Projection, Scalar
+from graph.compiler.types import is_enum
+from graph.compiler.values import Leaf, Tree
+from graph.core import ids
+
+
+class Params(Protocol):
+    def leaf(
+        self, leaf: Leaf, cast: str, convert: Callable[[Any], Any] | None = None, *, part: Hashable = None
+    ) -> str: ...
+
+
+def check_text(value: str) -> str:
+    """PostgreSQL's text holds every character but NUL."""
+    if "\x00" in value:
+        raise BadUserInputError("A text holds the character U+0000, which cannot be stored or compared: remove it.")
+    return value
+
+
+def check_time(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise BadUserInputError(f"The time {value.isoformat()} names no offset: write it as in 2026-01-31T12:00:00Z.")
+    return value
+
+
+def converter(scalar: Scalar) -> Callable[[Any], Any] | None:
+    """What makes a coerced GraphQL value the parameter that PostgreSQL gets."""
+    if scalar.python_type is UUID:
+        prefix = scalar.id_prefix or ""
+        return lambda text: ids.decode(prefix, text)
+    if is_enum(scalar.python_type):
+        return lambda member: str(member.value) if isinstance(member, StrEnum) else str(member)
+    if scalar.python_type in (str, list[str]):
+        return check_text
+    return check_time if scalar.python_type is datetime else None
+
+
+def _listed(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    return (lambda values: [convert(value) for value in values]) if convert else None
+
+
+COMPARISONS = {"eq": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "ne": "IS DISTINCT FROM"}
+PATTERNS = {
+    "startsWith": "starts_with({sql}, {value})",
+    "contains": "strpos(lower({sql}), lower({value})) > 0",
+    "has": "{value} = ANY({sql})",
+}
+
+
+def _condition(params: Params, scalar: Scalar, sql: str, operator: str, leaf: Leaf) -> str:
+    if operator == "isNull":
+        return f"{sql} IS {'' if leaf.value else 'NOT '}NULL"
+    kind, convert = cast_of(scalar.python_type), converter(scalar)
+    if operator in ("in", "notIn"):
+        many = params.leaf(leaf, f"{kind}[]", _listed(convert), part=scalar.id_prefix)
+        return f"{sql} = ANY({many})" if operator == "in" else f"({sql} = ANY({many})) IS NOT TRUE"
+    value = params.leaf(leaf, "text" if operator == "has" else kind, convert, part=scalar.id_prefix)
+    if operator in COMPARISONS:
+        return f"{sql} {COMPARISONS[operator]} {value}"
+    return PATTERNS[operator].format(sql=sql, value=value)
+
+
+def where_sql(params: Params, projection: Projection, expression: Callable[[Scalar], str], tree: Tree) -> str:
+    """SQL of a filter tree over rows whose fields `expression` names; "true" when it asks nothing."""
+    parts: list[str] = []
+    assert isinstance(tree, dict)
+    for name, value in tree.items():
+        if value is None:
+            continue
+        if name in ("and", "or"):
+            inner = [where_sql(params, projection, expression, item) for item in value]
+            empty = "true" if name == "and" else "false"
+            parts.append("(" + f" {name.upper()} ".join(inner) + ")" if inner else empty)
+        elif name == "not":
+            parts.append(f"({where_sql(params, projection, expression, value)}) IS NOT TRUE")
+        else:
+            parts += _conditions(params, projection.scalar(name), expression, value)
+    return "(" + " AND ".join(parts) + ")" if parts else "true"
+
+
+def _conditions(
+    params: Params, scalar: Scalar, expression: Callable[[Scalar], str], conditions: dict[str, Tree]
+) -> list[str]:
+    parts = []
+    for operator, leaf in conditions.items():
+        if not isinstance(leaf, Leaf):
+            raise BadUserInputError(
+                f"`{scalar.name}: {{{operator}: null}}` compares with null: use `isNull`, or leave `{operator}` out."
+            )
+        parts.append(_condition(params, scalar, expression(scalar), operator, leaf))
+    return parts

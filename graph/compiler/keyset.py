@@ -1,0 +1,131 @@
+"""Keyset pages under any order: cursors, and the predicate "after this cursor".
+
+An order is a list of (field, descending) that ends with the id, so it is total. Nulls count as the largest value,
+as PostgreSQL's indexes have them. A cursor is base64url of a JSON array: the order it belongs to, then the value of
+each key; it is opaque to clients and needs no signature, because it can only say where to start among rows the
+actor may see anyway.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.errors import BadUserInputError
+from graph.compiler.projection import Projection, Scalar
+
+CASTS: dict[Any, str] = {
+    str: "text",
+    int: "int8",
+    bool: "bool",
+    date: "date",
+    datetime: "timestamptz",
+    Decimal: "numeric",
+    UUID: "uuid",
+    list[str]: "text[]",
+}
+
+
+def cast_of(python_type: Any) -> str:
+    """The SQL type of a parameter that is compared with a field of this type (enums are text)."""
+    return CASTS.get(python_type, "text")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of an order."""
+
+    scalar: Scalar
+    descending: bool
+
+
+def signature(projection: Projection, keys: list[Key]) -> str:
+    """Names the order, so that a cursor of another one is refused instead of misread."""
+    return projection.prefix + ":" + ",".join(("-" if key.descending else "") + key.scalar.name for key in keys)
+
+
+def _unpack(text: str) -> list[Any]:
+    try:
+        values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if isinstance(values, list) and len(values) > 1:
+            return values
+    except (ValueError, binascii.Error):
+        pass
+    raise BadUserInputError(f"{text[:60]!r} is not a cursor: pass one that a `cursor` field or `pageInfo` gave.")
+
+
+def null_mask(text: str) -> tuple[bool, ...]:
+    """Which key values of a cursor are null: it shapes the predicate."""
+    return tuple(value is None for value in _unpack(text)[1:])
+
+
+def _parse(python_type: Any, value: Any) -> Any:
+    if python_type in (datetime, date):
+        return python_type.fromisoformat(value)
+    if python_type in (UUID, Decimal):
+        return python_type(value)
+    if not isinstance(value, bool if python_type is bool else int if python_type is int else str):
+        raise ValueError("another type")
+    return value
+
+
+def decode(text: str, expected: str, keys: list[Key]) -> list[Any]:
+    """The key values of a cursor; BadUserInputError when it belongs to another list or order."""
+    values = _unpack(text)
+    if values[0] != expected or len(values) != len(keys) + 1:
+        raise BadUserInputError(
+            "This cursor belongs to another list or another `orderBy`: use it with the arguments it came from."
+        )
+    try:
+        return [
+            None if value is None else _parse(key.scalar.python_type, value)
+            for key, value in zip(keys, values[1:], strict=True)
+        ]
+    except (ValueError, TypeError, AttributeError, InvalidOperation):
+        raise BadUserInputError("This cursor is damaged: start again without it.") from None
+
+
+def cursor_sql(order: str, values: list[tuple[Key, str]]) -> str:
+    """SQL text of the cursor of a row, given each key's expression."""
+    parts = [f"{sql}::text" if key.scalar.python_type is Decimal else sql for key, sql in values]
+    array = f"json_build_array('{order}'::text, {', '.join(parts)})"
+    return f"translate(encode(convert_to({array}::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')"
+
+
+def beyond(columns: list[tuple[Key, str]], values: list[str | None], *, backward: bool, inclusive: bool = False) -> str:
+    """SQL: the row lies after (or, backward, before) the cursor's key values; None stands for a null value.
+    `inclusive` lets in the cursor's own row."""
+    ways = {key.descending != backward for key, _ in columns}
+    pairs = list(zip(columns, values, strict=True))
+    if len(ways) == 1 and not any(value is None or key.scalar.nullable for (key, _), value in pairs):
+        operator = ("<" if ways.pop() else ">") + ("=" if inclusive else "")
+        left, right = ", ".join(sql for _, sql in columns), ", ".join(str(value) for value in values)
+        return f"({left}) {operator} ({right})"
+    branches: list[str] = []
+    equal: list[str] = []
+    for (key, sql), value in pairs:
+        step = _further(key, sql, value, downward=key.descending != backward)
+        if step:
+            branches.append(" AND ".join([*equal, step]))
+        equal.append(f"{sql} IS NULL" if value is None else f"{sql} = {value}")
+    if inclusive:
+        branches.append(" AND ".join(equal))
+    return "(" + " OR ".join(f"({branch})" for branch in branches) + ")" if branches else "false"
+
+
+def _further(key: Key, sql: str, value: str | None, *, downward: bool) -> str | None:
+    if value is None:
+        return f"{sql} IS NOT NULL" if downward else None
+    if downward:
+        return f"{sql} < {value}"
+    return f"({sql} > {value} OR {sql} IS NULL)" if key.scalar.nullable else f"{sql} > {value}"
+
+
+def order_by(columns: list[tuple[Key, str]], *, backward: bool) -> str:
+    """ORDER BY list; PostgreSQL's defaults already put nulls last ascending and first descending."""
+    return ", ".join(f"{sql}{' DESC' if key.descending != backward else ''}" for key, sql in columns)

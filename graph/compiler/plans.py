@@ -1,0 +1,203 @@
+"""Plans: a statement, the readers of its parameters, and how its columns become the response."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from graphql import GraphQLField, GraphQLObjectType
+from graphql.execution.collect_fields import FieldDetails, collect_fields
+from graphql.execution.values import VariableValues
+
+from domain.context import Actor
+from domain.errors import BadUserInputError
+from graph.compiler.build import Builder, Conditions
+from graph.compiler.expressions import Row
+from graph.compiler.prepared import Prepared, World
+from graph.compiler.projection import Projection
+from graph.compiler.roots import Root
+from graph.compiler.slots import Slot
+from graph.compiler.values import Leaf, Variables
+from graph.core import ids
+
+MAX_NODES = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled selection.
+
+    Column n of the statement is written after `prefixes[n]` (its response key, and fields known without SQL that
+    come before it), then `suffix`. `others` are root fields that graphql-core must execute (introspection)."""
+
+    sql: str
+    readers: tuple[Slot, ...]
+    keys: tuple[str, ...]
+    prefixes: tuple[bytes, ...] = ()
+    suffix: bytes = b""
+    others: tuple[str, ...] = ()
+    self_scoped: bool = False
+
+    def arguments(self, variables: dict[str, Any], actor: Actor) -> list[Any]:
+        return [read(variables, actor) for read in self.readers]
+
+
+@dataclass
+class Columns:
+    """The columns of a statement and the JSON around them, in the order of the selection."""
+
+    keys: list[str] = field(default_factory=list)
+    sql: list[str] = field(default_factory=list)
+    prefixes: list[bytes] = field(default_factory=list)
+    _pending: str = ""
+    _first: bool = True
+
+    def _key(self, key: str) -> str:
+        comma, self._first = ("" if self._first else ","), False
+        return f'{comma}"{key}":'
+
+    def constant(self, key: str, value: str) -> None:
+        self._pending += f'{self._key(key)}"{value}"'
+
+    def add(self, key: str, sql: str) -> None:
+        self.prefixes.append((self._pending + self._key(key)).encode())
+        self._pending = ""
+        self.keys.append(key)
+        self.sql.append(sql)
+
+    def plan(self, builder: Builder, **rest: Any) -> Plan:
+        sql = "SELECT " + ", ".join(f"{text} AS c{index}" for index, text in enumerate(self.sql))
+        return Plan(
+            sql if self.sql else "",
+            tuple(builder.slots.readers),
+            tuple(self.keys),
+            tuple(self.prefixes),
+            self._pending.encode(),
+            **rest,
+        )
+
+
+class Planner:
+    """Builds plans, checks access while doing so, and keeps them with their operation."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def query(self, prepared: Prepared, variables: VariableValues, actor: Actor) -> Plan:
+        """The plan of a whole query. Raises ForbiddenError or BadUserInputError; a cached plan was checked for
+        the same permissions."""
+        key = (actor.fingerprint, prepared.plan_key(variables.coerced))
+        plan = prepared.plans.get(key)
+        if plan is None:
+            plan = self._query(prepared, variables, actor)
+            prepared.remember(key, plan)
+        else:
+            prepared.plans.move_to_end(key)
+        return cast(Plan, plan)
+
+    def _query(self, prepared: Prepared, variables: VariableValues, actor: Actor) -> Plan:
+        query = cast(GraphQLObjectType, self.world.schema.query_type)
+        grouped = collect_fields(
+            self.world.schema, prepared.fragments, variables, query, prepared.operation
+        ).grouped_field_set
+        builder = Builder(self.world, prepared, variables)
+        columns = Columns()
+        others: list[str] = []
+        self_scoped = False
+        for key, details in grouped.items():
+            name = details[0].node.name.value
+            root = self.world.roots.get(name)
+            if name == "__typename":
+                columns.constant(key, query.name)
+            elif root is None:
+                others.append(key)
+            else:
+                builder.touched.add((query.name, name))
+                self_scoped = self_scoped or root.self_scoped
+                columns.add(key, self._root(builder, root, query.fields[name], details))
+        self.world.access.check(builder.touched, actor.permissions)
+        return columns.plan(builder, others=tuple(others), self_scoped=self_scoped)
+
+    def _root(self, builder: Builder, root: Root, definition: GraphQLField, details: list[FieldDetails]) -> str:
+        if root.kind == "many":
+            assert root.target
+            return builder.connection(root.target, builder.in_tenant, definition, details)
+        if root.kind == "self":
+            assert root.target
+            where = root.where
+            assert where
+            return builder.one(root.target, lambda row: [row.compile(where, builder.slots)], details)
+        arguments = builder.arguments(definition, details)
+        leaf = arguments["ids" if root.kind == "nodes" else "id"]
+        assert isinstance(leaf, Leaf)
+        if root.kind == "nodes":
+            return self._nodes(builder, leaf, details)
+        target = root.target or self._target(ids.prefix_of(leaf.value), leaf.value)
+        return builder.one(target, self._by_id(builder, target, leaf), details)
+
+    def _target(self, prefix: str, text: str) -> Projection:
+        target = self.world.registry.by_prefix.get(prefix)
+        if target is None:
+            known = ", ".join(sorted(f"{known}_" for known in self.world.registry.by_prefix))
+            raise BadUserInputError(f"{text[:80]!r} is not an id: ids begin with one of {known}.")
+        return target
+
+    def _by_id(self, builder: Builder, target: Projection, leaf: Leaf) -> Conditions:
+        slot = builder.slots.leaf(leaf, "uuid", lambda text: ids.decode(target.prefix, text), part=target.prefix)
+        return partial(_has_id, builder, slot)
+
+    def _nodes(self, builder: Builder, leaf: Leaf, details: list[FieldDetails]) -> str:
+        if len(leaf.value) > MAX_NODES:
+            raise BadUserInputError(f"`ids` has {len(leaf.value)} ids: ask for at most {MAX_NODES} at once.")
+        targets = {ids.prefix_of(text): self._target(ids.prefix_of(text), text) for text in leaf.value}
+        prefixes = builder.slots.leaf(leaf, "text[]", lambda texts: [ids.prefix_of(text) for text in texts])
+        uuids = builder.slots.leaf(
+            leaf, "uuid[]", lambda texts: [ids.decode(ids.prefix_of(text), text) for text in texts]
+        )
+        if not targets:
+            return "'[]'::json"
+
+        def conditions(row: Row) -> list[str]:
+            return [*builder.in_tenant(row), f'{row.alias}."id" = u.id']
+
+        branches = " ".join(
+            f"WHEN '{prefix}' THEN {builder.one(target, conditions, details)}"
+            for prefix, target in sorted(targets.items())
+        )
+        return (
+            f"(SELECT json_agg(CASE u.prefix {branches} END ORDER BY u.n) "
+            f"FROM unnest({prefixes}, {uuids}) WITH ORDINALITY u(prefix, id, n))"
+        )
+
+    def entity(
+        self,
+        prepared: Prepared,
+        variables: VariableValues,
+        actor: Actor,
+        payload: str,
+        groups: dict[str, tuple[Projection, list[FieldDetails]]],
+        place: Hashable,
+    ) -> Plan:
+        """The plan that renders objects inside a payload, each response key with its projection; the statement's
+        parameters begin with the ids, in the order of `groups`. `place` tells payloads of one operation apart."""
+        key = ("entity", place, actor.fingerprint, prepared.plan_key(variables.coerced))
+        plan = prepared.plans.get(key)
+        if plan is None:
+            builder = Builder(self.world, prepared, variables)
+            columns = Columns()
+            for index, (response_key, (target, details)) in enumerate(groups.items()):
+                slot = builder.slots.add(("entity", index), "uuid", partial(_entity, index))
+                builder.touched.add((payload, details[0].node.name.value))
+                columns.add(response_key, builder.one(target, partial(_has_id, builder, slot), details))
+            self.world.access.check(builder.touched, actor.permissions)
+            plan = columns.plan(builder)
+            prepared.remember(key, plan)
+        return cast(Plan, plan)
+
+
+def _entity(index: int, variables: Variables, _actor: Actor) -> Any:
+    return variables["entities"][index]
+
+
+def _has_id(builder: Builder, slot: str, row: Row) -> list[str]:
+    return [*builder.in_tenant(row), f'{row.alias}."id" = {slot}']

@@ -1,0 +1,140 @@
+"""A parsed and validated operation, and what it is compiled against."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLInputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    type_from_ast,
+)
+from graphql.execution.collect_fields import FragmentDetails
+
+from graph.compiler import keyset
+from graph.compiler.projection import Registry
+from graph.compiler.roots import Root
+from graph.compiler.values import shape
+from graph.core import ids
+from graph.directives.access import AccessMap
+
+PLANS_KEPT = 64
+
+
+@dataclass
+class World:
+    """What every operation is compiled against."""
+
+    schema: GraphQLSchema
+    registry: Registry
+    roots: dict[str, Root]
+    access: AccessMap
+    default_page_size: int = 20
+    max_page_size: int = 100
+    # Tests take the application's own tenant predicate away to show that row-level security holds alone.
+    tenant_predicate: bool = True
+
+
+def _fields(selections: SelectionSetNode) -> Iterator[FieldNode]:
+    stack = [selections]
+    while stack:
+        for selection in stack.pop().selections:
+            if isinstance(selection, FieldNode):
+                yield selection
+            if isinstance(selection, FieldNode | InlineFragmentNode) and selection.selection_set:
+                stack.append(selection.selection_set)
+
+
+# Arguments whose value (or the part named here) shapes the statement.
+SHAPING: dict[str, str] = {"first": "size", "last": "size", "after": "cursor", "before": "cursor"}
+NODE_FIELDS = {"node", "nodes"}
+
+
+@dataclass
+class Prepared:
+    """One operation of a document; keeps its own compiled plans."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: dict[str, FragmentDetails]
+    types: dict[str, GraphQLInputType]
+    uses: dict[str, frozenset[str]]
+    plans: "OrderedDict[Hashable, Any]" = field(default_factory=OrderedDict)
+
+    @property
+    def kind(self) -> OperationType:
+        return self.operation.operation
+
+    @property
+    def name(self) -> str | None:
+        return self.operation.name.value if self.operation.name else None
+
+    def plan_key(self, variables: dict[str, Any]) -> Hashable:
+        """Equal for variables that lead to the same statement."""
+        return tuple(
+            (name, _shape_of_use(kind, self.uses[name], variables[name]))
+            for name, kind in self.types.items()
+            if name in variables
+        )
+
+    def remember(self, key: Hashable, plan: Any) -> None:
+        self.plans[key] = plan
+        while len(self.plans) > PLANS_KEPT:
+            self.plans.popitem(last=False)
+
+
+def _shape_of_use(kind: GraphQLInputType, uses: frozenset[str], value: Any) -> Hashable:
+    if not uses or value is None:
+        return shape(kind, value)
+    parts: list[Hashable] = [shape(kind, value)]
+    if "size" in uses:
+        parts.append(value)
+    if "cursor" in uses:
+        parts.append(keyset.null_mask(value))
+    if "id" in uses:
+        values = value if isinstance(value, list) else [value]
+        parts.append(tuple(sorted({ids.prefix_of(item) for item in values})))
+    return tuple(parts)
+
+
+def _variables_in(node: Any) -> Iterator[str]:
+    if isinstance(node, VariableNode):
+        yield node.name.value
+    for item in getattr(node, "values", ()):
+        yield from _variables_in(item)
+
+
+def prepare(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Prepared:
+    """An operation of a valid document, ready to be planned."""
+    fragments = {
+        item.name.value: FragmentDetails(item)
+        for item in document.definitions
+        if isinstance(item, FragmentDefinitionNode)
+    }
+    types: dict[str, GraphQLInputType] = {}
+    for definition in operation.variable_definitions or ():
+        kind: Any = type_from_ast(schema, definition.type)
+        types[definition.variable.name.value] = kind
+    uses: dict[str, set[str]] = {name: set() for name in types}
+    for definition_set in [
+        operation.selection_set,
+        *(item.definition.selection_set for item in fragments.values()),
+    ]:
+        for node in _fields(definition_set):
+            for argument in node.arguments or ():
+                use = SHAPING.get(argument.name.value)
+                if use is None and node.name.value in NODE_FIELDS:
+                    use = "id"
+                for name in _variables_in(argument.value):
+                    if use and name in uses:
+                        uses[name].add(use)
+    return Prepared(document, operation, fragments, types, {name: frozenset(found) for name, found in uses.items()})

@@ -1,0 +1,41 @@
+"""Root query fields that are compiled."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graph.compiler.projection import Expression, Projection
+
+
+@dataclass(frozen=True)
+class Root:
+    """A compiled root field: one object by id, one by a condition, or a connection.
+
+    `self_scoped` roots also see what belongs to the signed-in user outside the organization (their own user,
+    their memberships elsewhere); they run on a connection that names the user as well.
+    """
+
+    name: str
+    kind: Literal["one", "self", "many", "node", "nodes"]
+    target: Projection | None
+    description: str
+    where: Expression | None = None
+    self_scoped: bool = False
+
+
+def one(name: str, target: Projection, description: str) -> Root:
+    """`name(id: ID!): Target`, null when there is none that the actor may see."""
+    return Root(name, "one", target, description)
+
+
+def many(name: str, target: Projection, description: str, *, self_scoped: bool = False) -> Root:
+    """`name(first, after, last, before, where, orderBy): TargetConnection!`"""
+    return Root(name, "many", target, description, self_scoped=self_scoped)
+
+
+def one_self(name: str, target: Projection, description: str, where: Expression) -> Root:
+    """`name: Target`, the one row that belongs to the signed-in user."""
+    return Root(name, "self", target, description, where, self_scoped=True)
+
+
+NODE = Root("node", "node", None, "Any object by its id; null when there is none that the actor may see.")
+NODES = Root("nodes", "nodes", None, "Objects by their ids, in their order; null for each that is not there.")

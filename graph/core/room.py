@@ -1,0 +1,34 @@
+"""A room's GraphQL surface, and merging rooms into one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from graph.compiler.projection import Projection
+from graph.compiler.roots import Root
+from graph.core.mutations import Mutation
+from graph.core.subscriptions import Subscription
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one room adds to the schema."""
+
+    projections: list[Projection] = field(default_factory=list)
+    queries: list[Root] = field(default_factory=list)
+    mutations: list[Mutation] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
+
+
+def merge(rooms: Iterable[Room]) -> Room:
+    """All rooms as one. Two root fields of one name are a TypeError: neither may win silently."""
+    merged = Room()
+    for room in rooms:
+        merged.projections.extend(room.projections)
+        merged.queries.extend(room.queries)
+        merged.mutations.extend(room.mutations)
+        merged.subscriptions.extend(room.subscriptions)
+    for kind in (merged.queries, merged.mutations, merged.subscriptions):
+        names = [item.name for item in kind]
+        if doubled := {name for name in names if names.count(name) > 1}:
+            raise TypeError(f"root fields defined twice: {', '.join(sorted(doubled))}")
+    return merged

@@ -1,0 +1,87 @@
+"""One running operation: what resolvers of mutations and subscriptions get as their context."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from graphql import GraphQLObjectType, GraphQLResolveInfo, get_named_type
+from graphql.execution.collect_fields import FieldDetails, collect_subfields
+from graphql.execution.values import VariableValues
+
+from domain.context import Actor
+from domain.errors import UnauthenticatedError
+from graph.compiler.plans import Plan
+from graph.compiler.prepared import Prepared
+from graph.compiler.projection import Projection
+from graph.core.payloads import Rendered
+from graph.operations import Caller
+
+if TYPE_CHECKING:
+    from graph.context import Platform
+    from graph.engine import Engine
+
+
+@dataclass
+class Run:
+    """The surroundings of one execution."""
+
+    platform: "Platform"
+    engine: "Engine"
+    prepared: Prepared
+    variables: VariableValues
+    caller: Caller
+    fragments: Rendered = field(default_factory=Rendered)
+
+    @property
+    def actor(self) -> Actor:
+        if self.caller.actor is None:
+            raise UnauthenticatedError("Sign in to do this: send a valid access token.")
+        return self.caller.actor
+
+
+@dataclass(frozen=True)
+class EntityParts:
+    """The compiled parts of one payload selection: which keys show which entity, and the plan that renders them."""
+
+    names: dict[str, str]  # response key -> payload field
+    plan: Plan | None
+    run: Run
+
+    def arguments(self, entities: dict[str, UUID | None]) -> list[Any]:
+        assert self.plan
+        coerced = self.run.variables.coerced
+        ids = [entities.get(name) for name in self.names.values()]
+        return self.plan.arguments({**coerced, "entities": ids}, self.run.actor)
+
+    def values(self, row: Any) -> dict[str, Rendered | None]:
+        """Payload field values from the rendered row."""
+        made: dict[str, Rendered | None] = {}
+        for index, (key, name) in enumerate(self.names.items()):
+            text = row[index]
+            rendered = made.get(name) or Rendered()
+            if text is not None:
+                rendered[key] = text if isinstance(text, bytes) else text.encode()
+            made[name] = rendered or None
+        return made
+
+
+def entity_parts(info: GraphQLResolveInfo[Any], entities: dict[str, Projection]) -> EntityParts:
+    """Compiles what a payload's selection asks of entities. Raises ForbiddenError before anything is done."""
+    run: Run = info.context
+    payload = cast(GraphQLObjectType, get_named_type(info.return_type))
+    grouped = collect_subfields(
+        run.platform.world.schema,
+        run.prepared.fragments,
+        run.variables,
+        run.prepared.operation,
+        payload,
+        [FieldDetails(node, None) for node in info.field_nodes],
+    ).grouped_field_set
+    names = {key: group[0].node.name.value for key, group in grouped.items()}
+    groups = {key: (entities[name], grouped[key]) for key, name in names.items() if name in entities}
+    if not groups:
+        return EntityParts({}, None, run)
+    place: Hashable = str(info.path.key)
+    plan = run.engine.planner.entity(run.prepared, run.variables, run.actor, payload.name, groups, place)
+    return EntityParts({key: names[key] for key in groups}, plan, run)

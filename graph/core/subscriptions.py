@@ -1,0 +1,103 @@
+"""Subscriptions: async generators of payload values, whose entities the compiler renders for each event."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLResolveInfo
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from db.reads import scope_of
+from domain.context import Actor
+from graph.compiler.projection import Projection
+from graph.compiler.types import TypeFactory, directives_for
+from graph.core.mutations import PayloadFields
+from graph.core.payloads import Payload
+from graph.core.resolvers import arguments_of, description_of, with_info
+from graph.core.run import Run, entity_parts
+
+if TYPE_CHECKING:
+    from graph.context import Platform
+
+
+@dataclass(frozen=True)
+class Listener:
+    """The surroundings of a subscription."""
+
+    platform: "Platform"
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A root subscription, as its decorator declares it."""
+
+    name: str
+    function: Callable[..., AsyncGenerator[dict[str, Any], None]]
+    description: str
+    requires: StrEnum | None = None
+    entities: dict[str, tuple[Projection, str]] = field(default_factory=dict)
+    fields: PayloadFields = field(default_factory=dict)
+
+    def build(self, factory: TypeFactory) -> StrawberryField:
+        """The Strawberry field, with a payload type of its own."""
+        payload = self.name[0].upper() + self.name[1:] + "Message"
+        members = [factory.field(kind, text, name=name) for name, (kind, text) in self.fields.items()]
+        members += [
+            factory.field(f"{target.name} | None", text, name=name) for name, (target, text) in self.entities.items()
+        ]
+        made: Any = factory.make(payload, members, f"One message of the subscription `{self.name}`.")
+        result = factory.field(
+            AsyncGenerator[made, None],
+            self.description,
+            name=self.name,
+            directives=directives_for(self.requires),
+        )
+        result.is_subscription = True
+        result.base_resolver = with_info(self._resolve)
+        result.arguments = arguments_of(factory, self.function)
+        return result
+
+    def _resolve(self, info: GraphQLResolveInfo[Any], **arguments: Any) -> AsyncIterator[Payload]:
+        run: Run = info.context
+        parts = entity_parts(info, {name: target for name, (target, _) in self.entities.items()})
+        scope = scope_of(run.actor.org_id, None)
+
+        async def messages() -> AsyncIterator[Payload]:
+            source = self.function(Listener(run.platform, run.actor), **arguments)
+            try:
+                async for values in source:
+                    shown = dict(values)
+                    if parts.plan:
+                        row = await run.platform.reads.fetchrow(parts.plan.sql, parts.arguments(values), scope)
+                        shown |= parts.values(row)
+                    yield Payload(shown)
+            finally:
+                await source.aclose()
+
+        return messages()
+
+
+def subscription(
+    *,
+    requires: StrEnum | None = None,
+    entities: dict[str, tuple[Projection, str]] | None = None,
+    payload: PayloadFields | None = None,
+) -> Callable[[Callable[..., AsyncGenerator[dict[str, Any], None]]], Subscription]:
+    """Declare a subscription: `function(listener, …)` yields payload values; entities are given by UUID.
+
+    `entities` maps payload fields to (projection, description), `payload` the plain ones to (type, description)."""
+
+    def declare(function: Callable[..., AsyncGenerator[dict[str, Any], None]]) -> Subscription:
+        return Subscription(
+            to_camel_case(function.__name__),
+            function,
+            description_of(function),
+            requires=requires,
+            entities=entities or {},
+            fields=payload or {},
+        )
+
+    return declare

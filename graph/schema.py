@@ -1,0 +1,107 @@
+"""The schema: all rooms merged, built by Strawberry, with the compiler's map beside it."""
+
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import strawberry
+from graphql import GraphQLField, GraphQLResolveInfo, GraphQLSchema
+from strawberry.printer import print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.field import StrawberryField
+
+from graph.compiler.prepared import World
+from graph.compiler.projection import Registry
+from graph.compiler.roots import NODE, NODES, Root
+from graph.compiler.types import Node, TypeFactory
+from graph.core.payloads import Rendered
+from graph.core.room import Room, merge
+from graph.directives.access import AccessMap
+from runtime.settings import Settings
+
+ROOMS = ("identity", "events", "fleet")
+
+
+def _root_field(factory: TypeFactory, root: Root) -> StrawberryField:
+    identifier = factory.argument("id", strawberry.ID, "Global id of the object.")
+    if root.kind == "node":
+        return factory.field(Node | None, root.description, name="node", arguments=[identifier])
+    if root.kind == "nodes":
+        many = factory.argument("ids", list[strawberry.ID], "Global ids, at most 100.")
+        return factory.field(list[Node | None], root.description, name="nodes", arguments=[many])
+    assert root.target
+    if root.kind == "many":
+        arguments = factory.connection_arguments(root.target.name)
+        return factory.field(f"{root.target.name}Connection", root.description, name=root.name, arguments=arguments)
+    return factory.field(
+        f"{root.target.name} | None",
+        root.description,
+        name=root.name,
+        arguments=[identifier] if root.kind == "one" else [],
+    )
+
+
+def _prefetched(_source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Rendered | None:
+    """Resolves a compiled root field when graphql-core must run the operation (introspection beside data)."""
+    fragments: Rendered = info.context.fragments
+    return fragments if fragments[str(info.path.key)] != b"null" else None
+
+
+def rooms() -> Room:
+    return merge(import_module(f"graph.{name}").ROOM for name in ROOMS)
+
+
+class BuiltSchema:
+    """The Strawberry schema, graphql-core's, and what the compiler needs to know."""
+
+    def __init__(self, room: Room) -> None:
+        self.registry = Registry(room.projections)
+        factory = TypeFactory(self.registry)
+        self.roots = {root.name: root for root in [NODE, NODES, *room.queries]}
+        query = factory.make(
+            "Query",
+            [_root_field(factory, root) for root in self.roots.values()],
+            "Everything that can be read. A query is compiled to one SQL statement and sees one snapshot.",
+        )
+        mutation = factory.make(
+            "Mutation",
+            [item.build(factory) for item in room.mutations],
+            "Everything that can be done. Each root field is one transaction, atomic with its answer.",
+        )
+        subscription = factory.make(
+            "Subscription",
+            [item.build(factory) for item in room.subscriptions],
+            "What happens, as it happens, over graphql-transport-ws at /graphql.",
+        )
+        self.strawberry = strawberry.Schema(
+            query,
+            mutation if room.mutations else None,
+            subscription if room.subscriptions else None,
+            types=[factory.namespace[name] for name in self.registry.by_name],
+            config=StrawberryConfig(disable_field_suggestions=True),
+        )
+        self.core: GraphQLSchema = self.strawberry._schema
+        self.access = AccessMap(self.core)
+        assert self.core.query_type
+        for name in self.roots:
+            field: GraphQLField = self.core.query_type.fields[name]
+            field.resolve = _prefetched
+
+    def world(self, settings: Settings) -> World:
+        return World(
+            self.core,
+            self.registry,
+            self.roots,
+            self.access,
+            default_page_size=min(settings.default_page_size, settings.max_page_size),
+            max_page_size=settings.max_page_size,
+        )
+
+    def sdl(self) -> str:
+        return print_schema(self.strawberry) + "\n"
+
+
+@lru_cache
+def build_schema() -> BuiltSchema:
+    """The platform's schema; built once a process."""
+    return BuiltSchema(rooms())
