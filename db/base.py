@@ -50,6 +50,6 @@ class TimestampMixin:
 
 
 def one_of(column: str, values: type[Any], name: str | None = None) -> CheckConstraint:
-    """CHECK that a text column holds one of a StrEnum's values (enum types are not leakproof, see the ADR)."""
+    """CHECK that a text column holds one of a StrEnum's values (enum types are not leakproof: ADR)."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=name or column)

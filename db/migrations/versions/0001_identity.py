@@ -61,8 +61,8 @@ CREATE TABLE organizations (
     is_platform boolean NOT NULL DEFAULT false,{STAMPS},
     CONSTRAINT pk_organizations PRIMARY KEY (id),
     CONSTRAINT ck_organizations_kind CHECK (kind IN ('AMO', 'FBO', 'OPERATIONS', 'CLOUD', 'SOFTWARE')),
-    CONSTRAINT ck_organizations_modules CHECK (modules <@ ARRAY['FLEET', 'MAINTENANCE', 'QUALITY', 'WORKFORCE',
-        'GROUND', 'SYSTEMS', 'CLOUD', 'TASKS']),
+    CONSTRAINT ck_organizations_modules CHECK (modules <@ ARRAY[
+        'FLEET', 'MAINTENANCE', 'QUALITY', 'WORKFORCE', 'GROUND', 'SYSTEMS', 'CLOUD', 'TASKS']),
     CONSTRAINT ck_organizations_slug CHECK (
         slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) BETWEEN 3 AND 50),
     CONSTRAINT ck_organizations_name CHECK (length(name) BETWEEN 1 AND 200),
@@ -182,8 +182,9 @@ CREATE TABLE sessions (
     ended_at timestamptz,
     end_reason text,
     CONSTRAINT pk_sessions PRIMARY KEY (id),
-    CONSTRAINT ck_sessions_end_reason CHECK (end_reason IN ('SIGNED_OUT', 'SIGNED_OUT_EVERYWHERE', 'SESSION_LIMIT',
-        'TOKEN_REUSED', 'EXPIRED', 'PASSWORD_RESET', 'ACCESS_LOST')),
+    CONSTRAINT ck_sessions_end_reason CHECK (end_reason IN (
+        'SIGNED_OUT', 'SIGNED_OUT_EVERYWHERE', 'SESSION_LIMIT', 'TOKEN_REUSED', 'EXPIRED',
+        'PASSWORD_RESET', 'ACCESS_LOST')),
     CONSTRAINT ck_sessions_ended CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
     CONSTRAINT fk_sessions_user_id FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_sessions_org_id FOREIGN KEY (org_id) REFERENCES organizations (id)
@@ -200,7 +201,8 @@ CREATE TABLE refresh_tokens (
     spent_at timestamptz,
     CONSTRAINT pk_refresh_tokens PRIMARY KEY (id),
     CONSTRAINT uq_refresh_tokens_token_hash UNIQUE (token_hash),
-    CONSTRAINT fk_refresh_tokens_session_id FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
+    CONSTRAINT fk_refresh_tokens_session_id FOREIGN KEY (session_id)
+        REFERENCES sessions (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_refresh_tokens_session_id ON refresh_tokens (session_id);
 """
@@ -231,8 +233,8 @@ PERSON_ACCESS = [
 
 
 def organizations_access() -> list[str]:
-    """Visible from inside and to active members (they may switch to it). An array makes it an index condition."""
-    mine = f"SELECT m.org_id FROM memberships m WHERE m.user_id = {CURRENT_USER} AND m.state = 'ACTIVE'"
+    """Visible from inside, and to active members, who may switch to it; an array can use the index."""
+    mine = f"SELECT m.org_id FROM memberships m WHERE m.user_id = {CURRENT_USER} AND m.state = 'ACTIVE'"  # noqa: S608
     return [
         *enable("organizations"),
         policy(
@@ -243,14 +245,14 @@ def organizations_access() -> list[str]:
             "SELECT",
         ),
         policy("organizations", "own", APP_ROLE, f"id = {CURRENT_ORG}", "UPDATE"),
-        f"GRANT SELECT, UPDATE (slug, name, modules, time_zone, working_day_start, working_day_end, max_sessions,"
-        f" version, updated_at) ON organizations TO {APP_ROLE}",
+        "GRANT SELECT, UPDATE (slug, name, modules, time_zone, working_day_start, working_day_end,"
+        f" max_sessions, version, updated_at) ON organizations TO {APP_ROLE}",
         *system_access("organizations", "SELECT, INSERT"),
     ]
 
 
 def users_access() -> list[str]:
-    """Visible through the organization's memberships, also removed ones (history names them), and to themselves."""
+    """Visible through the organization's memberships (history names removed ones too), and to themselves."""
     colleague = f"SELECT FROM memberships m WHERE m.org_id = {CURRENT_ORG} AND m.user_id = users.id"
     return [
         *enable("users"),

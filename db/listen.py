@@ -1,0 +1,98 @@
+"""Hearing PostgreSQL notifications on a connection of our own, and knowing when we may have missed one."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from time import monotonic
+
+import asyncpg
+
+from db.rls import SYSTEM_ROLE
+from runtime.settings import Settings
+
+BEAT_SECONDS = 1.0
+# Without an answer to a beat for this long, notifications may be getting lost and nobody may rely on them.
+LEASE_SECONDS = 3.0
+RECONNECT_SECONDS = 0.2
+
+Connection = asyncpg.Connection[asyncpg.Record]
+
+
+class Listener:
+    """Listens on one channel for as long as the process lives and reconnects by itself.
+
+    `reliable()` holds only while our own beats come back through NOTIFY. So a dead connection, a network that
+    swallows packets and a pooler that cannot LISTEN all end it within LEASE_SECONDS, and `on_gap` is called
+    whenever messages may have been missed.
+    """
+
+    def __init__(
+        self, settings: Settings, channel: str, on_message: Callable[[str], None], on_gap: Callable[[], None]
+    ) -> None:
+        self._url = settings.database_url
+        self._channel = channel
+        self._beats = f"{channel}_{secrets.token_hex(8)}"
+        self._on_message = on_message
+        self._on_gap = on_gap
+        self._lease = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._heard = asyncio.Event()
+
+    def reliable(self) -> bool:
+        return monotonic() < self._lease
+
+    async def start(self) -> None:
+        """Begin to listen; returns when the first beat came back or after LEASE_SECONDS without one."""
+        self._task = asyncio.create_task(self._run(), name=f"listen {self._channel}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), LEASE_SECONDS)
+
+    async def close(self) -> None:
+        self._lease = 0.0
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            # Whatever ends a connection, the remedy is the same: say that there is a gap and connect again.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await self._listen()
+            self._lose()
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen(self) -> None:
+        connection: Connection = await asyncpg.connect(
+            self._url,
+            timeout=LEASE_SECONDS,
+            server_settings={"role": SYSTEM_ROLE, "application_name": "opsgraph-listen"},
+        )
+        try:
+            connection.add_termination_listener(lambda _connection: self._lose())
+            await connection.add_listener(
+                self._channel, lambda _c, _pid, _channel, text: self._on_message(str(text))
+            )
+            await connection.add_listener(self._beats, lambda _c, _pid, _channel, text: self._hear(str(text)))
+            while True:
+                self._heard.clear()
+                sent = str(monotonic())
+                await connection.execute("SELECT pg_notify($1, $2)", self._beats, sent, timeout=LEASE_SECONDS)
+                await asyncio.wait_for(self._heard.wait(), LEASE_SECONDS)
+                await asyncio.sleep(BEAT_SECONDS)
+        finally:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(connection.close(timeout=1), 2)
+            connection.terminate()
+
+    def _hear(self, sent: str) -> None:
+        """The lease counts from when the beat was sent: everything notified before that has arrived."""
+        self._lease = float(sent) + LEASE_SECONDS
+        self._heard.set()
+
+    def _lose(self) -> None:
+        if self._lease:
+            self._lease = 0.0
+            self._on_gap()

@@ -1,0 +1,1 @@
+"""Pure decisions of identity: no I/O, the clock passed in."""
