@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.events.jobs import Job
-from db.events.outbox import OutboxEvent
+from db.events import outbox
 from domain.errors import ForbiddenError
 from domain.permissions import Permission
 
@@ -62,8 +62,9 @@ class Ctx:
     ) -> None:
         """Add an event to the log, in this transaction. `type` is like "aircraft.created"; `target_type` is the
         id prefix of the target ("ac"); `before`/`after` hold just what changed, JSON values."""
-        self.session.add(
-            OutboxEvent(
+        outbox.record(
+            self.session,
+            outbox.OutboxEvent(
                 org_id=self.actor.org_id,
                 actor_id=self.actor.user_id,
                 impersonator_id=self.actor.impersonator_id,
@@ -73,7 +74,7 @@ class Ctx:
                 before=before,
                 after=after,
                 occurred_at=self.now,
-            )
+            ),
         )
 
     def enqueue(self, kind: str, arguments: dict[str, Any], *, run_after: datetime | None = None) -> None:
