@@ -1,0 +1,1 @@
+"""Aircraft types, aircraft, utilisation and the import of fleets from files."""
