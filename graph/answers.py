@@ -1,0 +1,95 @@
+"""Answering over bare ASGI: one start, one body, and the headers that every answer carries."""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
+from typing import Any
+
+import orjson
+from structlog.contextvars import bind_contextvars
+
+from graph.media import JSON
+from runtime.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
+SECURITY: list[Header] = [
+    NOSNIFF,
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+]
+EXPOSED = b"x-request-id, x-process-time, retry-after"
+ALLOWED_HEADERS = b"authorization, content-type, accept, x-request-id, x-device-id, idempotency-key"
+
+
+def request_id(headers: dict[bytes, bytes]) -> str:
+    """The client's X-Request-Id when it is sane, else a new one; every log line of the request carries it."""
+    given = headers.get(b"x-request-id")
+    made = given.decode() if given and SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    bind_contextvars(request_id=made)
+    return made
+
+
+def trace_headers(identifier: str, started: float) -> list[Header]:
+    return [
+        (b"x-request-id", identifier.encode()),
+        (b"x-process-time", b"%.6f" % (perf_counter() - started)),
+    ]
+
+
+def error_body(message: str, code: str, **extensions: Any) -> bytes:
+    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code, **extensions}}]})
+
+
+def json_headers(body: bytes, media: bytes = JSON) -> list[Header]:
+    return [
+        (b"content-type", media + b"; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"vary", b"accept"),
+        NOSNIFF,
+        NO_STORE,
+    ]
+
+
+class Cors:
+    """Which origins a browser lets call us, and the headers that tell it so. Tokens travel in a header of
+    their own, so credentials (cookies) are never allowed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._origins = {origin.strip().rstrip("/").encode() for origin in settings.cors_origins.split(",")} - {b""}
+
+    def headers(self, headers: dict[bytes, bytes]) -> list[Header]:
+        origin = headers.get(b"origin")
+        if origin is None or not self._origins:
+            return []
+        if b"*" in self._origins:
+            return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED)]
+        if origin not in self._origins:
+            return [(b"vary", b"origin")]
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", EXPOSED),
+            (b"vary", b"origin"),
+        ]
+
+    def preflight(self, headers: dict[bytes, bytes], allow: bytes) -> list[Header]:
+        """What an OPTIONS request adds to `headers()`."""
+        found = self.headers(headers)
+        if not any(name == b"access-control-allow-origin" for name, _ in found):
+            return found
+        return [
+            *found,
+            (b"access-control-allow-methods", allow),
+            (b"access-control-allow-headers", ALLOWED_HEADERS),
+            (b"access-control-max-age", b"7200"),
+        ]

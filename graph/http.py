@@ -1,0 +1,277 @@
+"""GraphQL over HTTP as a bare ASGI handler: nothing between the socket and the engine that costs time.
+
+It follows the GraphQL-over-HTTP draft: application/graphql-response+json has real status codes,
+application/json is 200 for every well-formed GraphQL request. What is malformed gets a 4xx and a sentence.
+"""
+
+import asyncio
+from collections import Counter
+from time import perf_counter
+
+import orjson
+from graphql import GraphQLError, OperationType
+from prometheus_client import Counter as PrometheusCounter
+
+from domain.context import Actor
+from domain.errors import UnauthenticatedError
+from graph import envelope, media
+from graph.answers import (
+    Cors,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    error_body,
+    json_headers,
+    request_id,
+    trace_headers,
+)
+from graph.context import Platform
+from graph.documents import operation_kind
+from graph.envelope import EnvelopeError
+from graph.errors import masked, status_of, to_error
+from graph.operations import Caller, OperationRequest, Outcome
+from runtime import metrics
+from runtime.settings import Settings
+
+ALLOW = b"GET, POST, OPTIONS"
+# Headers that must be unambiguous: two of them mean that someone between us and the client reads another one.
+SINGLE = {b"content-type", b"authorization", b"content-length", b"content-encoding"}
+# Of a body that is too large we still read this many times the limit, so that the client sees our answer.
+DRAIN = 8
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Refusal(EnvelopeError):  # noqa: N818 - it is an answer
+    """A request refused for its headers; `headers` go with the answer."""
+
+    def __init__(self, message: str, status: int, code: str, *headers: Header) -> None:
+        super().__init__(message, status, code)
+        self.headers = headers
+
+
+class GraphQLOverHTTP:
+    """The handler of /graphql."""
+
+    def __init__(self, platform: Platform, settings: Settings) -> None:
+        self._platform = platform
+        self._limit = settings.max_body_bytes
+        self._timeout = settings.request_timeout_seconds
+        self._cors = Cors(settings)
+        self._counters: dict[tuple[str, int], PrometheusCounter] = {}
+        self._seconds = metrics.REQUEST_SECONDS.labels("/graphql")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        raw: list[Header] = scope["headers"]
+        headers = dict(raw)
+        identifier = request_id(headers)
+        answer_type = media.JSON
+        extra: tuple[Header, ...] = ()
+        try:
+            if len(headers) != len(raw):
+                headers = _merged(raw)
+            method: str = scope["method"]
+            if method not in ("POST", "GET"):
+                return await self._other_method(method, headers, send, identifier, started)
+            answer_type = _negotiated(headers)
+            request = await self._request(method, scope, headers, receive)
+            actor = await self._actor(headers)
+            outcome = await self._run(method, request, _caller(scope, headers, actor, identifier))
+            status = outcome.status if answer_type is media.GRAPHQL_JSON else 200
+            body = outcome.body
+        except EnvelopeError as error:
+            status, body = error.status, error_body(str(error), error.code)
+            extra = getattr(error, "headers", ())
+        except ClientGoneError:
+            return None
+        except Exception as error:
+            message, made = masked(error, route="/graphql")
+            status, body = 500, error_body(message, "INTERNAL", errorId=made)
+        answer = json_headers(body, answer_type)
+        answer += trace_headers(identifier, started)
+        if b"origin" in headers:
+            answer += self._cors.headers(headers)
+        answer += extra
+        await send({"type": "http.response.start", "status": status, "headers": answer})
+        await send({"type": "http.response.body", "body": body})
+        self._observe(scope["method"], status, perf_counter() - started)
+
+    async def _request(
+        self, method: str, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> OperationRequest:
+        if method == "GET":
+            query_string: bytes = scope.get("query_string", b"")
+            if len(query_string) > self._limit:
+                raise EnvelopeError("The URL is too long; send the operation by POST.", 414, "URI_TOO_LONG")
+            return envelope.from_query_string(query_string)
+        _check_body_headers(headers)
+        return envelope.from_body(await self._body(headers, receive))
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        declared = headers.get(b"content-length", b"")
+        # Python refuses to read integers of thousands of digits; nothing that long is a length.
+        if len(declared) > 15 or (declared.isdigit() and int(declared) > self._limit * DRAIN):
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._timeout):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                body: bytes = message.get("body", b"")
+                if message.get("more_body", False):
+                    body = await self._rest(body, receive)
+        except TimeoutError:
+            raise Refusal(
+                f"The request body did not arrive within {self._timeout:g} s; send as many bytes as Content-Length "
+                "says.",
+                408,
+                "REQUEST_TIMEOUT",
+                (b"connection", b"close"),
+            ) from None
+        if len(body) > self._limit:
+            raise self._too_large()
+        return body
+
+    async def _rest(self, body: bytes, receive: Receive) -> bytes:
+        parts, size = [body], len(body)
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            part = message.get("body", b"")
+            size += len(part)
+            if size <= self._limit:
+                parts.append(part)
+            elif size > self._limit * DRAIN:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                break
+        if size > self._limit:
+            raise self._too_large()
+        return b"".join(parts)
+
+    def _too_large(self) -> Refusal:
+        return Refusal(
+            f"The request body is larger than {self._limit} bytes; send less at once.",
+            413,
+            "PAYLOAD_TOO_LARGE",
+            (b"connection", b"close"),
+        )
+
+    async def _actor(self, headers: dict[bytes, bytes]) -> Actor | None:
+        header = headers.get(b"authorization")
+        if header is None:
+            return None
+        scheme, _, rest = header.partition(b" ")
+        token = rest.strip()
+        if scheme.lower() != b"bearer" or not token or not token.isascii():
+            raise _unauthenticated("The Authorization header must read 'Bearer <access token>'.", b"invalid_request")
+        text = token.decode("ascii")
+        authenticator = self._platform.authenticator
+        try:
+            return authenticator.cached(text) or await authenticator.actor(text)
+        except UnauthenticatedError as error:
+            raise _unauthenticated(str(error), b"invalid_token") from None
+
+    async def _run(self, method: str, request: OperationRequest, caller: Caller) -> Outcome:
+        if method == "GET":
+            try:
+                kind = operation_kind(request)
+            except GraphQLError as error:
+                errors = [to_error(error)]
+                return Outcome(orjson.dumps({"errors": errors}), started=False, status=status_of(errors))
+            if kind is not None and kind is not OperationType.QUERY:
+                raise Refusal(
+                    f"A GET can only run a query, and this is a {kind.value}; send it by "
+                    + ("POST." if kind is OperationType.MUTATION else "WebSocket."),
+                    405,
+                    "METHOD_NOT_ALLOWED",
+                    (b"allow", b"POST"),
+                )
+        return await self._platform.engine.execute(request, caller)
+
+    async def _other_method(
+        self, method: str, headers: dict[bytes, bytes], send: Send, identifier: str, started: float
+    ) -> None:
+        body, status = b"", 204
+        answer = [(b"allow", ALLOW)]
+        if method == "OPTIONS":
+            answer += self._cors.preflight(headers, ALLOW)
+        else:
+            status = 405
+            body = error_body(
+                f"{method[:20]} is not a method of /graphql; use POST, or GET for queries.",
+                "METHOD_NOT_ALLOWED",
+            )
+            answer += json_headers(body) + self._cors.headers(headers)
+        answer += trace_headers(identifier, started)
+        await send({"type": "http.response.start", "status": status, "headers": answer})
+        await send({"type": "http.response.body", "body": body if method != "HEAD" else b""})
+        self._observe("OPTIONS" if status == 204 else "other", status, perf_counter() - started)
+
+    def _observe(self, method: str, status: int, seconds: float) -> None:
+        counter = self._counters.get((method, status))
+        if counter is None:
+            counter = metrics.REQUESTS.labels("/graphql", method, str(status))
+            self._counters[(method, status)] = counter
+        counter.inc()
+        self._seconds.observe(seconds)
+
+
+def _merged(raw: list[Header]) -> dict[bytes, bytes]:
+    """The headers with lists joined, or a refusal when one that must be single is there twice."""
+    counts = Counter(name for name, _ in raw)
+    for name in SINGLE:
+        if counts[name] > 1:
+            raise EnvelopeError(f"The header {name.decode().title()} is there {counts[name]} times; send it once.")
+    merged: dict[bytes, bytes] = {}
+    for name, value in raw:
+        merged[name] = merged[name] + b", " + value if name in merged else value
+    return merged
+
+
+def _negotiated(headers: dict[bytes, bytes]) -> bytes:
+    accept = headers.get(b"accept")
+    if accept is None or accept == b"*/*":
+        return media.JSON
+    chosen = media.negotiate(accept)
+    if chosen is None:
+        raise EnvelopeError(
+            f"None of the types in the Accept header can be served; accept {media.OFFERED}.",
+            406,
+            "NOT_ACCEPTABLE",
+        )
+    return chosen
+
+
+def _check_body_headers(headers: dict[bytes, bytes]) -> None:
+    content_type = headers.get(b"content-type")
+    if content_type is None:
+        problem: str | None = "The Content-Type is missing; it must be application/json."
+    elif content_type == media.JSON:
+        problem = None
+    else:
+        problem = media.problem_of_content_type(content_type)
+    if problem is None and headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        problem = "A compressed body cannot be read; send it without Content-Encoding."
+    if problem is not None:
+        raise Refusal(problem, 415, "UNSUPPORTED_MEDIA_TYPE", (b"accept-post", media.JSON))
+
+
+def _caller(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, identifier: str) -> Caller:
+    client = scope.get("client")
+    return Caller(
+        actor,
+        client[0] if client else "",
+        headers.get(b"user-agent", b"")[:400].decode("latin-1"),
+        headers.get(b"x-device-id", b"")[:100].decode("latin-1"),
+        identifier,
+    )
+
+
+def _unauthenticated(message: str, error: bytes) -> Refusal:
+    return Refusal(message, 401, "UNAUTHENTICATED", (b"www-authenticate", b'Bearer error="' + error + b'"'))
