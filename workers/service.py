@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from uuid import UUID
 
+import workers.identity.letters
 import workers.identity.mail  # noqa: F401 - registers its jobs
 from db.session import Database
 from domain.events import heartbeats

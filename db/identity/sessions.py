@@ -39,7 +39,7 @@ class Session(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    current_org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     device_id: Mapped[str] = mapped_column(default="", server_default="")
     user_agent: Mapped[str] = mapped_column(default="", server_default="")
     address: Mapped[str] = mapped_column(default="", server_default="")

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.events.jobs import Job
 from db.identity.organizations import Organization
 from db.identity.users import TokenPurpose, User, UserCredential, UserState
-from db.session import Database
 from domain.identity import one_time
 from domain.identity.rules.sessions import RESET_PASSWORD_LIFE, VERIFY_EMAIL_LIFE, WELCOME_LIFE
 
@@ -48,23 +47,20 @@ def ask(session: AsyncSession, template: Template, email: str, now: datetime, *,
 
 
 async def compose(
-    db: Database, public_url: str, now: datetime, *, template: str, email: str, org_id: UUID | None
+    session: AsyncSession, public_url: str, now: datetime, *, template: str, email: str, org_id: UUID | None
 ) -> Letter | None:
     """What to send for a job, with a fresh token in it; None when there is nothing to say to this address."""
-    async with db.platform() as session:
-        user = await session.scalar(
-            select(User).where(func.lower(User.email) == email.lower(), User.state == UserState.ACTIVE)
-        )
-        if user is None:
-            return None
-        settled = await _settle(session, Template(template), user)
-        if settled is None:
-            return None
-        values = {"name": user.name, "email": user.email, "url": public_url.rstrip("/")}
-        if org_id is not None:
-            values["organization"] = await _organization_name(session, org_id)
-        values |= await _secret(session, settled, user.id, now)
-        return Letter(user.email, settled, values)
+    user = await session.scalar(
+        select(User).where(func.lower(User.email) == email.lower(), User.state == UserState.ACTIVE)
+    )
+    settled = await _settle(session, Template(template), user) if user else None
+    if user is None or settled is None:
+        return None
+    values = {"name": user.name, "email": user.email, "url": public_url.rstrip("/")}
+    if org_id is not None:
+        values["organization"] = await _organization_name(session, org_id)
+    values |= await _secret(session, settled, user.id, now)
+    return Letter(user.email, settled, values)
 
 
 async def _settle(session: AsyncSession, asked: Template, user: User) -> Template | None:

@@ -111,7 +111,7 @@ async def switch_organization(gate: Gate, *, session_id: UUID, user_id: UUID, or
             raise UnauthenticatedError("The session has ended; sign in again.")
         if place is None:
             raise NotFoundError(f"You belong to no organization with the slug '{organization[:60]}'.")
-        origin, row.org_id, row.impersonating = row.org_id, place.org_id, place.impersonating
+        origin, row.current_org_id, row.impersonating = row.current_org_id, place.org_id, place.impersonating
         ctx = gate.context(session, place.org_id, user.id, session_id=row.id, impersonating=place.impersonating)
         ctx.record("session.switched", "ses", row.id, before={"org_id": str(origin)}, after=_public(row))
         await session.execute(
@@ -168,7 +168,7 @@ async def _place(session: AsyncSession, user: User, slug: str | None) -> Place |
     else:
         last_used = (
             select(func.max(Session.last_used_at))
-            .where(Session.user_id == user.id, Session.org_id == Organization.id)
+            .where(Session.user_id == user.id, Session.current_org_id == Organization.id)
             .scalar_subquery()
         )
         query = (
@@ -187,11 +187,11 @@ async def _start(gate: Gate, session: AsyncSession, user: User, place: Place) ->
     over = expired(live, gate.now)
     for session_id in [*over, *giving_way(live, place.max_sessions, gate.now)]:
         reason = EndReason.EXPIRED if session_id in over else EndReason.SESSION_LIMIT
-        await _end(gate.context(session, rows[session_id].org_id, user.id), rows[session_id], reason)
+        await _end(gate.context(session, rows[session_id].current_org_id, user.id), rows[session_id], reason)
     row = Session(
         id=uuid7(),
         user_id=user.id,
-        org_id=place.org_id,
+        current_org_id=place.org_id,
         device_id=gate.client.device_id,
         user_agent=gate.client.user_agent,
         address=gate.client.address,
@@ -201,7 +201,7 @@ async def _start(gate: Gate, session: AsyncSession, user: User, place: Place) ->
     )
     session.add(row)
     await session.flush()
-    ctx = gate.context(session, row.org_id, user.id, session_id=row.id, impersonating=row.impersonating)
+    ctx = gate.context(session, row.current_org_id, user.id, session_id=row.id, impersonating=row.impersonating)
     ctx.record("session.started", "ses", row.id, after=_public(row))
     return _issue(gate, session, row)
 
@@ -214,7 +214,7 @@ async def _rotate(gate: Gate, session: AsyncSession, secret: str) -> Tokens | st
     if token is None:
         return "The refresh token is not valid; sign in again."
     row = await session.get_one(Session, token.session_id, with_for_update=True)
-    ctx = gate.context(session, row.org_id, row.user_id, session_id=row.id, impersonating=row.impersonating)
+    ctx = gate.context(session, row.current_org_id, row.user_id, session_id=row.id, impersonating=row.impersonating)
     if row.ended_at is not None:
         return "The session has ended; sign in again."
     if token.spent_at is not None:
@@ -224,7 +224,7 @@ async def _rotate(gate: Gate, session: AsyncSession, secret: str) -> Tokens | st
     if token.expires_at <= gate.now:
         await _end(ctx, row, EndReason.EXPIRED)
         return "The refresh token has expired; sign in again."
-    if await resolve(session, row.org_id, row.user_id) is None:
+    if await resolve(session, row.current_org_id, row.user_id) is None:
         await _end(ctx, row, EndReason.ACCESS_LOST)
         return "You no longer have access to this organization; sign in again."
     token.spent_at = gate.now
@@ -248,7 +248,9 @@ def _issue(gate: Gate, session: AsyncSession, row: Session) -> Tokens:
             expires_at=expires_at,
         )
     )
-    access = gate.keys.issue(session_id=row.id, user_id=row.user_id, org_id=row.org_id, token_id=uuid7(), now=gate.now)
+    access = gate.keys.issue(
+        session_id=row.id, user_id=row.user_id, org_id=row.current_org_id, token_id=uuid7(), now=gate.now
+    )
     return Tokens(
         access_token=access,
         access_expires_at=gate.now + ACCESS_TOKEN_LIFE,
@@ -256,7 +258,7 @@ def _issue(gate: Gate, session: AsyncSession, row: Session) -> Tokens:
         refresh_expires_at=expires_at,
         session_id=row.id,
         user_id=row.user_id,
-        org_id=row.org_id,
+        org_id=row.current_org_id,
         impersonating=row.impersonating,
     )
 
@@ -267,7 +269,7 @@ def _digest(secret: str) -> bytes:
 
 def _public(row: Session) -> dict[str, object]:
     return {
-        "org_id": str(row.org_id),
+        "org_id": str(row.current_org_id),
         "user_id": str(row.user_id),
         "device_id": row.device_id,
         "user_agent": row.user_agent,

@@ -114,7 +114,7 @@ async def actor_of_session(session: AsyncSession, claims: Claims) -> Actor:
     """The actor of a session that has not ended. The session's organization counts, so a token issued before
     the person switched to another one stops working."""
     row = await session.scalar(
-        select(Session.org_id).where(
+        select(Session.current_org_id).where(
             Session.id == claims.session_id, Session.user_id == claims.user_id, Session.ended_at.is_(None)
         )
     )

@@ -172,7 +172,7 @@ CREATE UNIQUE INDEX uq_roles_org_id_name ON roles (org_id, lower(name));
 CREATE TABLE sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    org_id uuid NOT NULL,
+    current_org_id uuid NOT NULL,
     device_id text NOT NULL DEFAULT '',
     user_agent text NOT NULL DEFAULT '',
     address text NOT NULL DEFAULT '',
@@ -187,7 +187,7 @@ CREATE TABLE sessions (
         'PASSWORD_RESET', 'ACCESS_LOST')),
     CONSTRAINT ck_sessions_ended CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
     CONSTRAINT fk_sessions_user_id FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT fk_sessions_org_id FOREIGN KEY (org_id) REFERENCES organizations (id)
+    CONSTRAINT fk_sessions_current_org_id FOREIGN KEY (current_org_id) REFERENCES organizations (id)
 );
 CREATE INDEX ix_sessions_user_id_live ON sessions (user_id, last_used_at) WHERE ended_at IS NULL;
 CREATE INDEX ix_sessions_user_id ON sessions (user_id, created_at, id);
