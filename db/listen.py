@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from time import monotonic
+from typing import TypeAlias
 
 import asyncpg
 
@@ -16,7 +17,7 @@ BEAT_SECONDS = 1.0
 LEASE_SECONDS = 3.0
 RECONNECT_SECONDS = 0.2
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class Listener:
