@@ -33,3 +33,11 @@ def head() -> str:
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
     return ScriptDirectory.from_config(config).get_current_head() or "base"
+
+
+def print_sql() -> None:
+    """Print the SQL of all migrations, for review and the linter. Needs no database."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, "head", sql=True)

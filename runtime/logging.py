@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import structlog
@@ -62,7 +62,7 @@ def configure(level: str = "INFO") -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(name))
+    return structlog.stdlib.get_logger(name)
 
 
 @contextmanager

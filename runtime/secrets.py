@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from runtime.settings import Settings
 
-SECRET_KEY_FILE = "secret.key"
+SECRET_KEY_FILE = "secret.key"  # noqa: S105 - a file name
 JWT_KEY_FILE = "jwt.pem"
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import uvicorn
 
+from runtime.protocols import HttpProtocol, SocketProtocol
+
 GRACE_SECONDS = 2  # what open requests and sockets get at a stop; the supervisor allows for it
 UNSENT_MS = 20_000  # data that a client does not acknowledge for this long ends its connection
 
@@ -15,8 +17,8 @@ def server_config(app: Any, *, factory: bool = False, max_message: int = 1_000_0
         app,
         factory=factory,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=SocketProtocol,
         ws_max_size=max_message,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,

@@ -110,7 +110,7 @@ def serving(app: Any, bound: socket.socket) -> Iterator[Server]:
     def run() -> None:
         try:
             server.run(sockets=[bound])
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=run, name="uvicorn", daemon=True)

@@ -179,7 +179,7 @@ class Postgres:
         return {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath, "HOME": str(self.folder)}
 
     def _run(self, command: list[str], stdin: str = "", environment: dict[str, str] | None = None) -> str:
-        done = subprocess.run(  # noqa: S603 - our own commands
+        done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own commands
             command,
             input=stdin,
             capture_output=True,

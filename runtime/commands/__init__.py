@@ -1,0 +1,1 @@
+"""The commands of `./opsgraph`. They alone may import every layer, and do it when they run, not before."""
