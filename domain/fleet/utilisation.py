@@ -199,8 +199,8 @@ def _flight(
         return None
     refusals.take(rules.not_empty, amount, *path)
     before = flown.get(day, 0)
-    refusals.take(lambda count: rules.day_minutes(day, before, count), amount.minutes, *path, "minutes")
-    flown[day] = before + amount.minutes
+    added = refusals.take(lambda count: rules.day_minutes(day, before, count), amount.minutes, *path, "minutes")
+    flown[day] = before + (added or 0)
     return UtilisationEntry(
         org_id=ctx.actor.org_id,
         aircraft_id=aircraft.id,

@@ -8,7 +8,7 @@ from domain.errors import ErrorCode, UserErrors, refuse
 
 # Day 0 of Excel's 1900 system for serials from 61 on: Excel counts a 29 February 1900 that never was.
 EXCEL_EPOCH = date(1899, 12, 30)
-FIRST_SERIAL = 61
+FIRST_SERIAL = 3_654  # 1910; a smaller number is more likely a year that lost its day
 LAST_SERIAL = 73_415  # the end of 2100
 EARLIEST_YEAR = 1900
 
