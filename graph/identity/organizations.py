@@ -1,0 +1,109 @@
+"""Organizations in the graph."""
+
+from datetime import time
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import func
+
+from db.identity.organizations import Module, OrganizationKind
+from db.identity.organizations import Organization as OrganizationRow
+from domain.context import Ctx
+from domain.errors import ErrorCode, refuse
+from domain.identity import organizations
+from domain.permissions import Permission
+from graph.compiler.projection import column, computed, projection
+from graph.compiler.roots import many, one_self
+from graph.core.mutations import mutation
+from graph.identity.inputs import EXPECTED_VERSION, given
+
+
+@projection(OrganizationRow, prefix="org", default_order=("name",))
+class Organization:
+    """A tenant: a business that uses the platform. You see the one you work in and those you may switch to."""
+
+    name = column("What the organization is called.", filter=True, order=True)
+    slug = column("Its short name in addresses and at sign-in; unique.", filter=True, order=True)
+    kind = column("What kind of business it is.", enum=OrganizationKind, filter=True, order=True)
+    modules = computed(
+        "The parts of the platform it has switched on.",
+        list[Module],
+        lambda m, _: m.modules,
+        requires=Permission.ORGANIZATION_READ,
+    )
+    time_zone = column("Its IANA time zone.", requires=Permission.ORGANIZATION_READ)
+    working_day_start = computed(
+        "When the working day starts, as HH:MM in its time zone.",
+        str,
+        lambda m, _: func.to_char(m.working_day_start, "HH24:MI"),
+        requires=Permission.ORGANIZATION_READ,
+    )
+    working_day_end = computed(
+        "When the working day ends, as HH:MM in its time zone.",
+        str,
+        lambda m, _: func.to_char(m.working_day_end, "HH24:MI"),
+        requires=Permission.ORGANIZATION_READ,
+    )
+    max_sessions = column("How many sessions a person may have at once.", requires=Permission.ORGANIZATION_READ)
+    is_platform = column("Whether it anchors superusers and holds no customer data.")
+    version = column("Counts changes; pass it as `expectedVersion`.")
+    created_at = column("When it was made.", order=True)
+    updated_at = column("When it was last changed.")
+
+
+organization = one_self(
+    "organization",
+    Organization,
+    "The organization you work in.",
+    lambda m, actor: m.id == actor.org_id,
+)
+organization_list = many(
+    "organizations", Organization, "The organizations you belong to and may switch to.", self_scoped=True
+)
+
+
+@strawberry.input(description="Settings of the organization to change; what is absent stays.")
+class UpdateOrganizationInput:
+    expected_version: int = strawberry.field(description=EXPECTED_VERSION)
+    name: str | None = strawberry.field(default=strawberry.UNSET, description="Another name.")
+    slug: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Another slug: 3 to 50 lower-case letters, digits and hyphens. Sign-ins by the old one fail.",
+    )
+    modules: list[Module] | None = strawberry.field(
+        default=strawberry.UNSET, description="The modules to have from now on."
+    )
+    time_zone: str | None = strawberry.field(default=strawberry.UNSET, description="Another IANA time zone.")
+    working_day_start: str | None = strawberry.field(
+        default=strawberry.UNSET, description="When the working day starts, as HH:MM."
+    )
+    working_day_end: str | None = strawberry.field(
+        default=strawberry.UNSET, description="When the working day ends, as HH:MM."
+    )
+    max_sessions: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How many sessions a person may have at once, 1 to 20."
+    )
+
+
+@mutation(requires=Permission.ORGANIZATION_MANAGE, entity=("organization", Organization))
+async def update_organization(ctx: Ctx, input: UpdateOrganizationInput) -> UUID:
+    """Change the settings of the organization you work in."""
+    values: dict[str, Any] = given(input)
+    for name, path in (("working_day_start", "workingDayStart"), ("working_day_end", "workingDayEnd")):
+        if name in values:
+            values[name] = _time(values[name], path)
+    return await organizations.update(ctx, **values)
+
+
+def _time(text: str, field: str) -> time:
+    try:
+        if len(text) != len("HH:MM"):
+            raise ValueError
+        return time.fromisoformat(text)
+    except ValueError:
+        raise refuse(ErrorCode.INVALID, "Write a time of day as HH:MM, like 09:00.", "input", field) from None
+
+
+QUERIES = [organization, organization_list]
+MUTATIONS = [update_organization]
