@@ -1,8 +1,12 @@
 """A connection of one's own, outside the pools: for the relay and for long walks over the log."""
 
+from typing import TypeAlias
+
 import asyncpg
 
 from runtime.settings import Settings
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # a string: only the stubs know it as generic
 
 
 def libpq_url(url: str) -> str:
@@ -10,7 +14,7 @@ def libpq_url(url: str) -> str:
     return "postgresql://" + url.split("://", 1)[1]
 
 
-async def connect(settings: Settings, role: str, name: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(settings: Settings, role: str, name: str) -> Connection:
     """One asyncpg connection that acts as `role`; `name` is its application_name suffix."""
     return await asyncpg.connect(
         libpq_url(settings.database_url),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from db.events.connection import connect
+from db.events.connection import Connection, connect
 from db.rls import SYSTEM_ROLE
 from domain.errors import NotFoundError
 from domain.events.rules.chain import GENESIS, Entry, digest
@@ -111,7 +111,7 @@ class _Good:
 
 
 async def _walk(
-    connection: "asyncpg.Connection[asyncpg.Record]",
+    connection: Connection,
     head: asyncpg.Record,
     walked: int,
     progress: Callable[[int], None] | None,
@@ -121,9 +121,7 @@ async def _walk(
     async for row in connection.cursor(WALK, head["org_id"], prefetch=FETCH):
         broken = _check(row, good)
         if broken is None and row["seq"] > head["seq"]:
-            broken = Break(
-                "inserted", row["seq"], row["id"], "the relay never wrote it; it is beyond the head"
-            )
+            broken = Break("inserted", row["seq"], row["id"], "the relay never wrote it; it is beyond the head")
         if broken is not None:
             break
         good = _Good(row["seq"], row["hash"], row["id"])
@@ -157,9 +155,7 @@ def _check(row: asyncpg.Record, good: _Good) -> Break | None:
 
 def _check_head(head: asyncpg.Record, good: _Good) -> Break | None:
     if good.seq < head["seq"]:
-        message = (
-            f"event {good.seq + 1} is missing; the log ends at {good.seq} and {head['seq']} were recorded"
-        )
+        message = f"event {good.seq + 1} is missing; the log ends at {good.seq} and {head['seq']} were recorded"
         return Break("deleted", good.seq + 1, None, message)
     if good.hash != (head["hash"] or GENESIS):
         return Break("tampered", good.seq, good.id, "it does not have the hash that event_heads notes for it")

@@ -50,9 +50,7 @@ class Cursors:
         if version != _VERSION or cursor_org != org_id.bytes:
             raise _refused()
         if cursor_epoch != bytes.fromhex(epoch):
-            raise ResyncError(
-                "The log was restored since this cursor was given; read again and start without one."
-            )
+            raise ResyncError("The log was restored since this cursor was given; read again and start without one.")
         return int(seq)
 
     def _sign(self, body: bytes) -> bytes:

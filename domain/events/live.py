@@ -9,7 +9,7 @@ it there, in one step of the event loop: no gap, no duplicate, and no buffer to 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from uuid import UUID
 
 import asyncpg
@@ -46,6 +46,9 @@ STOPPING = "This server stops; subscribe again after your last cursor."
 RESTORED = "The log was restored; read again and subscribe without a cursor."
 
 
+Read = Callable[[UUID, int], Awaitable[list[EventRow]]]
+
+
 class _Subscriber:
     """The events one consumer has not taken yet, and why there will be no more."""
 
@@ -56,9 +59,7 @@ class _Subscriber:
 
     def offer(self, event: EventRow) -> None:
         if self._ended is None and self._events.qsize() >= self._size:
-            self.end(
-                SlowConsumerError("Too many events are waiting; subscribe again after your last cursor.")
-            )
+            self.end(SlowConsumerError("Too many events are waiting; subscribe again after your last cursor."))
         if self._ended is None:
             self._events.put_nowait(event)
 
@@ -79,9 +80,9 @@ class _Subscriber:
 class _Follower:
     """Follows one organization as long as it has subscribers. `seq` is the last event handed out."""
 
-    def __init__(self, db: Database, org_id: UUID, seq: int) -> None:
-        self._db = db
+    def __init__(self, org_id: UUID, seq: int, read: Read) -> None:
         self.org_id = org_id
+        self._read = read
         self.seq = seq
         self.subscribers: set[_Subscriber] = set()
         self._head = seq
@@ -105,7 +106,7 @@ class _Follower:
             self._woken.clear()
             try:
                 while self.seq < self._head:
-                    self._hand_out(await read_after(self._db, self.org_id, self.seq))
+                    self._hand_out(await self._read(self.org_id, self.seq))
                 delay = FIRST_RETRY
             except DATABASE_ERRORS as error:
                 log.warning("live events wait for the database", org_id=str(self.org_id), error=repr(error))
@@ -135,6 +136,13 @@ class LiveHub:
         self._look = asyncio.Event()
         self._epoch: str | None = None
         self._closed = False
+        self.reads = 0
+        """How often followers read the log: once for each new head, however many listen."""
+
+    @property
+    def followed(self) -> set[UUID]:
+        """The organizations that someone listens to here."""
+        return set(self._followers)
 
     async def start(self) -> None:
         if self._listener is not None:
@@ -182,6 +190,10 @@ class LiveHub:
         finally:
             self._leave(subscriber, org_id)
 
+    async def _read(self, org_id: UUID, after: int) -> list[EventRow]:
+        self.reads += 1
+        return await read_after(self._db, org_id, after)
+
     def _join(self, subscriber: _Subscriber, org_id: UUID, last: int) -> bool:
         """Join the organization's follower, if there is one and it has handed out nothing after `last`."""
         if self._closed:
@@ -203,7 +215,7 @@ class LiveHub:
         """Start following behind event `seq`, unless someone did meanwhile; who calls joins at once."""
         if org_id in self._followers or self._closed:
             return
-        follower = self._followers[org_id] = _Follower(self._db, org_id, seq)
+        follower = self._followers[org_id] = _Follower(org_id, seq, self._read)
         task = self._tasks[org_id] = asyncio.create_task(follower.run())
         task.add_done_callback(lambda ended: self._follower_ended(follower, ended))
         if self._listener is not None:
@@ -225,9 +237,7 @@ class LiveHub:
             return
         if not isinstance(error, OperationError):
             log.error("live events of an organization ended", org_id=str(follower.org_id), exc_info=error)
-            error = OperationError(
-                "The live events ended unexpectedly; subscribe again after your last cursor."
-            )
+            error = OperationError("The live events ended unexpectedly; subscribe again after your last cursor.")
         if self._followers.get(follower.org_id) is follower:
             self._unfollow(follower.org_id, error)
 
@@ -245,9 +255,7 @@ class LiveHub:
         while True:
             hinted = self._listener is not None and self._listener.connected
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._look.wait(), self._poll if hinted else min(self._poll, POLL_UNHINTED)
-                )
+                await asyncio.wait_for(self._look.wait(), self._poll if hinted else min(self._poll, POLL_UNHINTED))
             self._look.clear()
             if not self._followers:
                 continue

@@ -61,7 +61,5 @@ async def read_after(db: Database, org_id: UUID, after: int) -> list[EventRow]:
         raise ResyncError("The log was restored; read again and subscribe without a cursor.")
     for number, event in enumerate(events, after + 1):
         if event.seq != number:
-            raise ResyncError(
-                f"Event {number} is not in the log any more; read again and subscribe without a cursor."
-            )
+            raise ResyncError(f"Event {number} is not in the log any more; read again and subscribe without a cursor.")
     return events

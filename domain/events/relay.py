@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 from redis.asyncio import Redis
 
-from db.events.connection import connect
+from db.events.connection import Connection, connect
 from db.rls import SYSTEM_ROLE
 from db.session import Database
 from domain.events.rules.chain import GENESIS, Entry, digest
@@ -26,8 +26,6 @@ from runtime import hints, metrics
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
-
-Connection = asyncpg.Connection[asyncpg.Record]
 
 LOCK = 0x6F707367_72656C79  # "opsgrely": one relay at a time in this database
 MONTHS_AHEAD = 2
