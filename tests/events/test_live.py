@@ -155,9 +155,13 @@ async def test_a_slow_consumer_is_ended_and_can_resume(
         for number in range(30):
             await write(own, org)
             await until(lambda number=number: quick.has(number + 3))  # type: ignore[misc]
-        with pytest.raises(SlowConsumerError) as caught:
+
+        async def the_rest() -> None:
             async for event in slow:
                 taken.append(event.seq)
+
+        with pytest.raises(SlowConsumerError) as caught:
+            await the_rest()
         assert caught.value.code == "SLOW_CONSUMER"
         assert taken == list(range(2, 2 + len(taken)))
         assert len(taken) <= 11

@@ -1,17 +1,20 @@
 """The relay against real concurrency: nothing lost, nothing doubled, commits of an aggregate in order."""
 
 import asyncio
+from itertools import pairwise
 from uuid import UUID
 
 import asyncpg
+import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from uuid_utils.compat import uuid7
 
 from db.events import outbox
 from db.events.connection import Connection, libpq_url
 from db.session import Database
-from domain.events.relay import Relay
+from domain.events.relay import LOCK, Relay
 from runtime import hints
 from runtime.servers.valkey import Valkey
 from tests.factories.events import event, running, until, write
@@ -64,7 +67,7 @@ async def test_two_relays_double_nothing(own: Database, redis: Redis, system: Co
     rows = await logged(system, org)
     assert [row["seq"] for row in rows] == list(range(1, 601))
     assert len({row["id"] for row in rows}) == 600
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert after["previous_hash"] == before["hash"]
 
 
@@ -107,8 +110,6 @@ async def test_only_the_holder_of_the_lock_works(own: Database, system: Connecti
     org = uuid7()
     await write(own, org)
     async with admin.transaction():
-        from domain.events.relay import LOCK
-
         await admin.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         assert await Relay(own, None).move(system) == 0
     assert await Relay(own, None).move(system) == 1
@@ -147,8 +148,12 @@ async def test_it_announces_heads_and_works_while_redis_is_away(
         await until(lambda: at_least(system, org, 5))
         valkey.start()
         await until(lambda: _true(listener.connected and heads[-1] == ""))
-        await write(own, org, 1)
-        await until(lambda: _true("6" in heads))
+
+        async def announced() -> bool:
+            await write(own, org)  # after a failure no hints are sent for a second
+            return heads[-1] != ""
+
+        await until(announced)
 
 
 async def _true(value: object) -> bool:
@@ -157,28 +162,17 @@ async def _true(value: object) -> bool:
 
 async def test_a_tenant_writes_only_its_own_events_and_reads_none(own: Database) -> None:
     mine, other = uuid7(), uuid7()
-    for statement, refusal in (
-        ("SELECT * FROM outbox_pending", "permission denied"),
-        ("DELETE FROM outbox_pending", "permission denied"),
-        ("UPDATE outbox_pending SET type = 'x'", "permission denied"),
+    for statement in (
+        "SELECT * FROM outbox_pending",
+        "DELETE FROM outbox_pending",
+        "UPDATE outbox_pending SET type = 'x'",
     ):
-        assert refusal in await refused(own, mine, statement)
-    try:
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with own.tenant(mine) as session:
+                await session.execute(text(statement))
+    with pytest.raises(DBAPIError, match="row-level security"):
         async with own.tenant(mine) as session:
             outbox.record(session, event(other))
-    except Exception as error:
-        assert "row-level security" in str(error)
-    else:
-        raise AssertionError("An event of another organization was accepted.")
-
-
-async def refused(db: Database, org_id: UUID, statement: str) -> str:
-    try:
-        async with db.tenant(org_id) as session:
-            await session.execute(text(statement))
-    except Exception as error:
-        return str(error)
-    return "accepted"
 
 
 async def test_urls_with_a_driver_name_are_understood() -> None:
