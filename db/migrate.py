@@ -1,5 +1,7 @@
 """Bring a database's schema up to date."""
 
+import re
+from io import StringIO
 from pathlib import Path
 
 from alembic import command
@@ -13,8 +15,7 @@ FOLDER = Path(__file__).parent / "migrations"
 
 def configuration(settings: Settings) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
-    config.set_main_option("path_separator", "os")
+    _place(config)
     config.attributes["url"] = settings.database_owner_url or settings.database_url
     return config
 
@@ -29,15 +30,30 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
 
 def head() -> str:
     """The newest revision that this code knows."""
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER))
-    config.set_main_option("path_separator", "os")
-    return ScriptDirectory.from_config(config).get_current_head() or "base"
+    return _scripts().get_current_head() or "base"
 
 
-def print_sql() -> None:
-    """Print the SQL of all migrations, for review and the linter. Needs no database."""
+def sql() -> dict[str, str]:
+    """The SQL of each migration by its revision, oldest first, as Alembic would run it. Needs no database."""
+    found = {}
+    for script in reversed(list(_scripts().walk_revisions())):
+        text = StringIO()
+        config = Config(output_buffer=text)
+        _place(config)
+        command.upgrade(config, f"{script.down_revision or 'base'}:{script.revision}", sql=True)
+        # Alembic's own table is not ours to lint.
+        found[script.revision] = re.sub(
+            r"CREATE TABLE alembic_version \(.*?\);\s*", "", text.getvalue(), flags=re.DOTALL
+        )
+    return found
+
+
+def _scripts() -> ScriptDirectory:
     config = Config()
+    _place(config)
+    return ScriptDirectory.from_config(config)
+
+
+def _place(config: Config) -> None:
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
-    command.upgrade(config, "head", sql=True)

@@ -16,9 +16,9 @@ def migrate(
     from runtime import logging
 
     if sql:
-        from db.migrate import print_sql
+        from db import migrate as migrations
 
-        print_sql()
+        print("\n".join(migrations.sql().values()))
         return
     settings = load(data)
     logging.configure(settings.log_level)
