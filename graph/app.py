@@ -11,7 +11,6 @@ from starlette.responses import Response
 from graph.answers import (
     SECURITY,
     Cors,
-    Header,
     Message,
     Receive,
     Scope,
@@ -120,7 +119,7 @@ class Application:
         headers = dict(scope["headers"])
         identifier = request_id(headers)
         method, status = scope["method"], 0
-        cors = self._cors.headers(headers)
+        cors = self._cors.preflight(headers, ALLOW) if method == "OPTIONS" else self._cors.headers(headers)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -131,8 +130,7 @@ class Application:
 
         try:
             if method == "OPTIONS":
-                allow: list[Header] = [(b"allow", ALLOW), *self._cors.preflight({}, ALLOW)]
-                await send_with_headers({"type": "http.response.start", "status": 204, "headers": allow})
+                await send_with_headers({"type": "http.response.start", "status": 204, "headers": []})
                 await send_with_headers({"type": "http.response.body", "body": b""})
             else:
                 await self._rest(scope, receive, send_with_headers)
@@ -144,8 +142,8 @@ class Application:
                 await send_with_headers(answer)
                 await send({"type": "http.response.body", "body": body})
         route = scope["path"] if scope["path"] in self._routes else "other"
-        metrics.REQUESTS.labels(route, method if method in ("GET", "HEAD", "OPTIONS") else "other", str(status)).inc()
-        metrics.REQUEST_SECONDS.labels(route).observe(perf_counter() - started)
+        known = method if method in ("GET", "HEAD", "OPTIONS") else "other"
+        metrics.REQUESTS.observe(route, known, status, perf_counter() - started)
 
 
 async def _explain(request: Request, error: Exception) -> Response:

@@ -15,12 +15,19 @@ PARAMETERS = frozenset({"query", "operationName", "variables", "extensions"})
 
 
 class EnvelopeError(Exception):
-    """Says in a sentence what is wrong with a request and what to do."""
+    """Says in a sentence what is wrong with a request and what to do; `headers` go with the answer."""
 
-    def __init__(self, message: str, status: int = 400, code: str = "BAD_REQUEST") -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int = 400,
+        code: str = "BAD_REQUEST",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers = headers
 
 
 def from_body(body: bytes) -> OperationRequest:

@@ -105,9 +105,7 @@ def _unplanned(exc: BaseException, path: Sequence[str | int] | None) -> tuple[st
 
 def _is_data_error(exc: BaseException) -> bool:
     """A value the server (class 22) or the driver (InterfaceError and ValueError) would not take."""
-    return isinstance(exc, pg.DataError) or (
-        isinstance(exc, pg.InterfaceError) and isinstance(exc, ValueError)
-    )
+    return isinstance(exc, pg.DataError) or (isinstance(exc, pg.InterfaceError) and isinstance(exc, ValueError))
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

@@ -6,16 +6,20 @@ application/json is 200 for every well-formed GraphQL request. What is malformed
 
 import asyncio
 from collections import Counter
-from time import perf_counter
+from time import monotonic, perf_counter
+from typing import Any
 
 import orjson
 from graphql import GraphQLError, OperationType
-from prometheus_client import Counter as PrometheusCounter
 
 from domain.context import Actor
 from domain.errors import UnauthenticatedError
 from graph import envelope, media
 from graph.answers import (
+    CONTENT_TYPES,
+    NO_STORE,
+    NOSNIFF,
+    VARY_ACCEPT,
     Cors,
     Header,
     Receive,
@@ -39,18 +43,11 @@ ALLOW = b"GET, POST, OPTIONS"
 SINGLE = {b"content-type", b"authorization", b"content-length", b"content-encoding"}
 # Of a body that is too large we still read this many times the limit, so that the client sees our answer.
 DRAIN = 8
+CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
 
 
 class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
-
-
-class Refusal(EnvelopeError):  # noqa: N818 - it is an answer
-    """A request refused for its headers; `headers` go with the answer."""
-
-    def __init__(self, message: str, status: int, code: str, *headers: Header) -> None:
-        super().__init__(message, status, code)
-        self.headers = headers
 
 
 class GraphQLOverHTTP:
@@ -59,79 +56,91 @@ class GraphQLOverHTTP:
     def __init__(self, platform: Platform, settings: Settings) -> None:
         self._platform = platform
         self._limit = settings.max_body_bytes
-        self._timeout = settings.request_timeout_seconds
+        self._deadlines = Deadlines(settings.request_timeout_seconds)
         self._cors = Cors(settings)
-        self._counters: dict[tuple[str, int], PrometheusCounter] = {}
-        self._seconds = metrics.REQUEST_SECONDS.labels("/graphql")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         raw: list[Header] = scope["headers"]
         headers = dict(raw)
+        method: str = scope["method"]
         identifier = request_id(headers)
         answer_type = media.JSON
         extra: tuple[Header, ...] = ()
         try:
             if len(headers) != len(raw):
                 headers = _merged(raw)
-            method: str = scope["method"]
-            if method not in ("POST", "GET"):
+            if method == "POST":
+                answer_type = _negotiated(headers)
+                _check_body_headers(headers)
+                request = envelope.from_body(await self._body(headers, receive))
+            elif method == "GET":
+                answer_type = _negotiated(headers)
+                request = self._from_url(scope)
+            else:
                 return await self._other_method(method, headers, send, identifier, started)
-            answer_type = _negotiated(headers)
-            request = await self._request(method, scope, headers, receive)
-            actor = await self._actor(headers)
-            outcome = await self._run(method, request, _caller(scope, headers, actor, identifier))
+            actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
+            caller = caller_of(scope, headers, actor, identifier)
+            outcome = (method == "GET" and _refused_by_get(request)) or await self._platform.engine.execute(
+                request, caller
+            )
             status = outcome.status if answer_type is media.GRAPHQL_JSON else 200
             body = outcome.body
         except EnvelopeError as error:
             status, body = error.status, error_body(str(error), error.code)
-            extra = getattr(error, "headers", ())
+            extra = error.headers
         except ClientGoneError:
             return None
         except Exception as error:
             message, made = masked(error, route="/graphql")
             status, body = 500, error_body(message, "INTERNAL", errorId=made)
-        answer = json_headers(body, answer_type)
-        answer += trace_headers(identifier, started)
+        answer = [
+            CONTENT_TYPES[answer_type],
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", identifier.encode()),
+            (b"x-process-time", b"%.6f" % (perf_counter() - started)),
+            VARY_ACCEPT,
+            NOSNIFF,
+            NO_STORE,
+            *extra,
+        ]
         if b"origin" in headers:
             answer += self._cors.headers(headers)
-        answer += extra
         await send({"type": "http.response.start", "status": status, "headers": answer})
         await send({"type": "http.response.body", "body": body})
-        self._observe(scope["method"], status, perf_counter() - started)
+        metrics.REQUESTS.observe("/graphql", method, status, perf_counter() - started)
 
-    async def _request(
-        self, method: str, scope: Scope, headers: dict[bytes, bytes], receive: Receive
-    ) -> OperationRequest:
-        if method == "GET":
-            query_string: bytes = scope.get("query_string", b"")
-            if len(query_string) > self._limit:
-                raise EnvelopeError("The URL is too long; send the operation by POST.", 414, "URI_TOO_LONG")
-            return envelope.from_query_string(query_string)
-        _check_body_headers(headers)
-        return envelope.from_body(await self._body(headers, receive))
+    def _from_url(self, scope: Scope) -> OperationRequest:
+        query_string: bytes = scope.get("query_string", b"")
+        if len(query_string) > self._limit:
+            raise EnvelopeError("The URL is too long; send the operation by POST.", 414, "URI_TOO_LONG")
+        return envelope.from_query_string(query_string)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         declared = headers.get(b"content-length", b"")
         # Python refuses to read integers of thousands of digits; nothing that long is a length.
         if len(declared) > 15 or (declared.isdigit() and int(declared) > self._limit * DRAIN):
             raise self._too_large()
+        task = self._deadlines.begin()
         try:
-            async with asyncio.timeout(self._timeout):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                body: bytes = message.get("body", b"")
-                if message.get("more_body", False):
-                    body = await self._rest(body, receive)
-        except TimeoutError:
-            raise Refusal(
-                f"The request body did not arrive within {self._timeout:g} s; send as many bytes as Content-Length "
-                "says.",
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            body: bytes = message.get("body", b"")
+            if message.get("more_body", False):
+                body = await self._rest(body, receive)
+        except asyncio.CancelledError:
+            if not self._deadlines.missed(task):
+                raise
+            raise EnvelopeError(
+                f"The request body did not arrive within {self._deadlines.seconds:g} s; send as many bytes as "
+                "Content-Length says.",
                 408,
                 "REQUEST_TIMEOUT",
-                (b"connection", b"close"),
+                CLOSE,
             ) from None
+        finally:
+            self._deadlines.end(task)
         if len(body) > self._limit:
             raise self._too_large()
         return body
@@ -154,18 +163,15 @@ class GraphQLOverHTTP:
             raise self._too_large()
         return b"".join(parts)
 
-    def _too_large(self) -> Refusal:
-        return Refusal(
+    def _too_large(self) -> EnvelopeError:
+        return EnvelopeError(
             f"The request body is larger than {self._limit} bytes; send less at once.",
             413,
             "PAYLOAD_TOO_LARGE",
-            (b"connection", b"close"),
+            CLOSE,
         )
 
-    async def _actor(self, headers: dict[bytes, bytes]) -> Actor | None:
-        header = headers.get(b"authorization")
-        if header is None:
-            return None
+    async def _actor(self, header: bytes) -> Actor:
         scheme, _, rest = header.partition(b" ")
         token = rest.strip()
         if scheme.lower() != b"bearer" or not token or not token.isascii():
@@ -177,49 +183,85 @@ class GraphQLOverHTTP:
         except UnauthenticatedError as error:
             raise _unauthenticated(str(error), b"invalid_token") from None
 
-    async def _run(self, method: str, request: OperationRequest, caller: Caller) -> Outcome:
-        if method == "GET":
-            try:
-                kind = operation_kind(request)
-            except GraphQLError as error:
-                errors = [to_error(error)]
-                return Outcome(orjson.dumps({"errors": errors}), started=False, status=status_of(errors))
-            if kind is not None and kind is not OperationType.QUERY:
-                raise Refusal(
-                    f"A GET can only run a query, and this is a {kind.value}; send it by "
-                    + ("POST." if kind is OperationType.MUTATION else "WebSocket."),
-                    405,
-                    "METHOD_NOT_ALLOWED",
-                    (b"allow", b"POST"),
-                )
-        return await self._platform.engine.execute(request, caller)
-
     async def _other_method(
         self, method: str, headers: dict[bytes, bytes], send: Send, identifier: str, started: float
     ) -> None:
         body, status = b"", 204
-        answer = [(b"allow", ALLOW)]
-        if method == "OPTIONS":
-            answer += self._cors.preflight(headers, ALLOW)
-        else:
+        answer = self._cors.preflight(headers, ALLOW)
+        if method != "OPTIONS":
             status = 405
             body = error_body(
                 f"{method[:20]} is not a method of /graphql; use POST, or GET for queries.",
                 "METHOD_NOT_ALLOWED",
             )
-            answer += json_headers(body) + self._cors.headers(headers)
+            answer += json_headers(body)
         answer += trace_headers(identifier, started)
         await send({"type": "http.response.start", "status": status, "headers": answer})
         await send({"type": "http.response.body", "body": body if method != "HEAD" else b""})
-        self._observe("OPTIONS" if status == 204 else "other", status, perf_counter() - started)
+        known = "OPTIONS" if status == 204 else "other"
+        metrics.REQUESTS.observe("/graphql", known, status, perf_counter() - started)
 
-    def _observe(self, method: str, status: int, seconds: float) -> None:
-        counter = self._counters.get((method, status))
-        if counter is None:
-            counter = metrics.REQUESTS.labels("/graphql", method, str(status))
-            self._counters[(method, status)] = counter
-        counter.inc()
-        self._seconds.observe(seconds)
+
+class Deadlines:
+    """Cancels tasks that wait too long for a body. One timer looks at all of them every second, because a timer
+    for each request would cost more than reading it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._waiting: dict[asyncio.Task[Any], float] = {}
+        self._missed: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> asyncio.Task[Any]:
+        """The clock starts for the current task, which must call `end`."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting[task] = monotonic()
+        if self._timer is None:
+            self._look_later()
+        return task
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        self._waiting.pop(task, None)
+
+    def missed(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the cancellation that `task` just got came from here; it then goes on."""
+        if task not in self._missed:
+            return False
+        self._missed.discard(task)
+        task.uncancel()
+        return True
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(min(1.0, self.seconds), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        latest = monotonic() - self.seconds
+        for task in [task for task, began in self._waiting.items() if began < latest]:
+            del self._waiting[task]
+            self._missed.add(task)
+            task.cancel()
+        if self._waiting:
+            self._look_later()
+
+
+def _refused_by_get(request: OperationRequest) -> Outcome | None:
+    """The answer to a GET that cannot be parsed; raises when it holds something other than a query."""
+    try:
+        kind = operation_kind(request)
+    except GraphQLError as error:
+        errors = [to_error(error)]
+        return Outcome(orjson.dumps({"errors": errors}), started=False, status=status_of(errors))
+    if kind is None or kind is OperationType.QUERY:
+        return None
+    other = "POST" if kind is OperationType.MUTATION else "WebSocket"
+    raise EnvelopeError(
+        f"A GET can only run a query, and this is a {kind.value}; send it by {other}.",
+        405,
+        "METHOD_NOT_ALLOWED",
+        ((b"allow", b"POST"),),
+    )
 
 
 def _merged(raw: list[Header]) -> dict[bytes, bytes]:
@@ -259,10 +301,10 @@ def _check_body_headers(headers: dict[bytes, bytes]) -> None:
     if problem is None and headers.get(b"content-encoding", b"identity").lower() != b"identity":
         problem = "A compressed body cannot be read; send it without Content-Encoding."
     if problem is not None:
-        raise Refusal(problem, 415, "UNSUPPORTED_MEDIA_TYPE", (b"accept-post", media.JSON))
+        raise EnvelopeError(problem, 415, "UNSUPPORTED_MEDIA_TYPE", ((b"accept-post", media.JSON),))
 
 
-def _caller(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, identifier: str) -> Caller:
+def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, identifier: str) -> Caller:
     client = scope.get("client")
     return Caller(
         actor,
@@ -273,5 +315,6 @@ def _caller(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, iden
     )
 
 
-def _unauthenticated(message: str, error: bytes) -> Refusal:
-    return Refusal(message, 401, "UNAUTHENTICATED", (b"www-authenticate", b'Bearer error="' + error + b'"'))
+def _unauthenticated(message: str, error: bytes) -> EnvelopeError:
+    challenge = (b"www-authenticate", b'Bearer error="' + error + b'"')
+    return EnvelopeError(message, 401, "UNAUTHENTICATED", (challenge,))

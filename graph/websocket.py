@@ -13,7 +13,6 @@ from typing import Any
 import jwt
 import orjson
 from graphql import GraphQLError, OperationType
-from structlog.contextvars import bind_contextvars
 
 from domain.context import Actor
 from domain.errors import UnauthenticatedError
@@ -23,6 +22,7 @@ from graph.answers import Receive, Scope, Send, request_id
 from graph.context import Platform
 from graph.documents import operation_kind
 from graph.errors import masked, to_error
+from graph.http import caller_of
 from graph.operations import Caller, Outcome
 from graph.socket_messages import CloseCode, CloseError
 from runtime import metrics
@@ -134,15 +134,7 @@ class Connection:
     async def _accept(self) -> bool:
         headers = dict(self._scope["headers"])
         identifier = request_id(headers)
-        bind_contextvars(transport="websocket")
-        client = self._scope.get("client")
-        self._caller = Caller(
-            None,
-            client[0] if client else "",
-            headers.get(b"user-agent", b"")[:400].decode("latin-1"),
-            headers.get(b"x-device-id", b"")[:100].decode("latin-1"),
-            identifier,
-        )
+        self._caller = caller_of(self._scope, headers, None, identifier)
         known = protocol.SUBPROTOCOL in self._scope.get("subprotocols", ())
         await self._transport_send(
             {
@@ -208,8 +200,7 @@ class Connection:
             raise CloseError(CloseCode.FORBIDDEN, str(error)) from None
 
     def _set_actor(self, actor: Actor) -> None:
-        old = self._caller
-        self._caller = Caller(actor, old.address, old.user_agent, old.device_id, old.request_id)
+        self._caller = self._caller._replace(actor=actor)
 
     def _watch_expiry(self, token: str) -> None:
         """End the socket when its token expires; the authenticator has verified it, so it can be believed."""

@@ -4,21 +4,33 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 # Loggers whose INFO lines repeat what our own request and job lines say, or only matter to their authors.
 QUIET = {"uvicorn.access": logging.WARNING, "alembic": logging.WARNING, "websockets": logging.WARNING}
+
+
+# A variable of its own, not one of structlog's: every request sets it, so setting it must cost nothing.
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def _add_request_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    if "request_id" not in event and (identifier := REQUEST_ID.get()):
+        event["request_id"] = identifier
+    return event
 
 
 def configure(level: str = "INFO") -> None:
     """Route structlog and the standard library (uvicorn, arq, SQLAlchemy) into JSON lines on stderr."""
     shared: list[Processor] = [
         merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),

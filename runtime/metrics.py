@@ -11,18 +11,16 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from runtime.request_metrics import RequestMetrics
+
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-REQUESTS = Counter(
-    "opsgraph_http_requests_total", "HTTP requests answered.", ["route", "method", "status"], registry=REGISTRY
-)
-REQUEST_SECONDS = Histogram(
-    "opsgraph_http_request_seconds", "Time to answer an HTTP request.", ["route"], buckets=SECONDS, registry=REGISTRY
-)
+REQUESTS = RequestMetrics(SECONDS)
+REGISTRY.register(REQUESTS)
 OPERATIONS = Counter(
     "opsgraph_operations_total",
     "GraphQL operations by kind (query, mutation, subscription) and outcome (ok, errors, refused).",
