@@ -21,7 +21,7 @@ from domain.identity.rules.roles import BUILT_IN, OWNER, beyond, permissions_of
 from domain.permissions import Permission
 
 
-async def add(ctx: Ctx, *, email: str, name: str, roles: Iterable[str]) -> UUID:
+async def add(ctx: Ctx, *, email: str, name: str, roles: Iterable[str], send_mail: bool = True) -> UUID:
     """Make a person a member, or again a member; who has no account yet gets one and a mail to set a password.
 
     The answer does not tell whether the account existed.
@@ -46,7 +46,8 @@ async def add(ctx: Ctx, *, email: str, name: str, roles: Iterable[str]) -> UUID:
     membership.roles, membership.state, membership.removed_at = keys, MembershipState.ACTIVE, None
     await ctx.session.flush()
     ctx.record("membership.added", "mem", membership.id, after={"user_id": str(person), "roles": keys})
-    mails.ask(ctx.session, Template.WELCOME, email, ctx.now, org_id=ctx.actor.org_id)
+    if send_mail:
+        mails.ask(ctx.session, Template.WELCOME, email, ctx.now, org_id=ctx.actor.org_id)
     await announce(ctx.session, Scope.USER, person)
     return membership.id
 

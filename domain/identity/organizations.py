@@ -15,9 +15,11 @@ from db.identity.organizations import Module, Organization, OrganizationKind
 from domain.context import Ctx
 from domain.entities import access, change, unique
 from domain.errors import ErrorCode, UserError, UserErrors, refuse
+from domain.identity.gate import Gate
 from domain.identity.revocation import Scope, announce
 from domain.identity.rules import slugs
 from domain.identity.rules.organizations import MODULES_BY_KIND, time_zone_problem
+from domain.identity.rules.roles import OWNER
 from domain.permissions import Permission
 
 MAX_NAME = 200
@@ -71,6 +73,25 @@ async def found(
         if slug:
             raise refuse(ErrorCode.TAKEN, f"The slug '{slug}' is taken; choose another.", "input", "slug")
         candidate = slugs.from_name(name, secrets.token_hex(3))
+
+
+async def open_for(
+    gate: Gate,
+    session: AsyncSession,
+    owner_id: UUID,
+    *,
+    name: str,
+    kind: OrganizationKind,
+    time_zone: str,
+    slug: str | None = None,
+) -> UUID:
+    """Make an organization with its owner, as the platform."""
+    org_id = await found(session, name=name, kind=kind, time_zone=time_zone, now=gate.now, slug=slug)
+    membership_id = join(session, org_id, owner_id, [OWNER], gate.now)
+    ctx = gate.context(session, org_id, owner_id)
+    ctx.record("organization.created", "org", org_id, after={"name": name, "kind": kind})
+    ctx.record("membership.added", "mem", membership_id, after={"user_id": str(owner_id), "roles": [OWNER]})
+    return org_id
 
 
 def join(session: AsyncSession, org_id: UUID, user_id: UUID, roles: list[str], now: datetime) -> UUID:

@@ -56,14 +56,11 @@ async def register(
         org_id = None
         if user_id is not None:
             await credentials.store(session, user_id, password_hash, gate.now)
-            org_id = await organizations.found(
-                session, name=organization_name, kind=kind, time_zone=time_zone, now=gate.now
+            org_id = await organizations.open_for(
+                gate, session, user_id, name=organization_name, kind=kind, time_zone=time_zone
             )
-            membership_id = organizations.join(session, org_id, user_id, [OWNER], gate.now)
             ctx = gate.context(session, org_id, user_id)
-            ctx.record("organization.created", "org", org_id, after={"name": organization_name, "kind": kind})
             ctx.record("user.registered", "usr", user_id, after={"email": email, "name": name})
-            ctx.record("membership.added", "mem", membership_id, after={"user_id": str(user_id), "roles": [OWNER]})
         template = Template.ALREADY_REGISTERED if user_id is None else Template.VERIFY_EMAIL
         mails.ask(session, template, email, gate.now, org_id=org_id)
     await credentials.level(begun)
@@ -201,6 +198,23 @@ async def create_superuser(settings: Settings, email: str, name: str, password: 
         await db.close()
 
 
+async def ensure_verified(
+    gate: Gate, session: AsyncSession, *, email: str, name: str, password_hash: str, time_zone: str = "UTC"
+) -> UUID:
+    """Make a verified person as the platform; one who exists is marked verified and otherwise left alone."""
+    made = await _new_user(session, email=email, name=name, time_zone=time_zone, gate=gate)
+    if made is not None:
+        await credentials.store(session, made, password_hash, gate.now)
+    query = (
+        update(User)
+        .where(func.lower(User.email) == email.lower())
+        .values(email_verified_at=func.coalesce(User.email_verified_at, gate.now))
+        .returning(User.id)
+    )
+    user_id: UUID = (await session.execute(query)).scalar_one()
+    return user_id
+
+
 async def _superuser(gate: Gate, session: AsyncSession, *, email: str, name: str, password_hash: str) -> UUID:
     org_id = await organizations.by_slug(session, PLATFORM_SLUG) or await organizations.found(
         session,
@@ -211,18 +225,8 @@ async def _superuser(gate: Gate, session: AsyncSession, *, email: str, name: str
         slug=PLATFORM_SLUG,
         is_platform=True,
     )
-    user_id = await _new_user(session, email=email, name=name, time_zone="UTC", gate=gate)
-    if user_id is None:
-        user_id = (await session.scalars(select(User.id).where(func.lower(User.email) == email.lower()))).one()
-    await session.execute(
-        update(User)
-        .where(User.id == user_id)
-        .values(
-            is_superuser=True,
-            email_verified_at=func.coalesce(User.email_verified_at, gate.now),
-            version=User.version + 1,
-        )
-    )
+    user_id = await ensure_verified(gate, session, email=email, name=name, password_hash=password_hash)
+    await session.execute(update(User).where(User.id == user_id).values(is_superuser=True, version=User.version + 1))
     await credentials.store(session, user_id, password_hash, gate.now)
     member = select(Membership.id).where(Membership.org_id == org_id, Membership.user_id == user_id)
     if await session.scalar(member) is None:
