@@ -1,0 +1,79 @@
+"""The event log in the graph: what happened, by whom, and to what."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import strawberry
+from sqlalchemy import Text, cast
+
+from db.events.log import EventLog
+from domain.permissions import Permission
+from graph.compiler.projection import column, computed, projection, to_one
+from graph.compiler.roots import many, one
+from graph.core.subscriptions import Listener, subscription
+from graph.events.following import CURSOR, After, changes
+
+Types = Annotated[
+    list[str] | None,
+    strawberry.argument(description='Only events of these types, as in "aircraft.updated"; null for all.'),
+]
+
+
+@projection(EventLog, prefix="ev", requires=Permission.EVENT_READ, default_order=("-sequence",))
+class Event:
+    """Something that happened in the organization. Events are numbered without gaps and never change."""
+
+    sequence = column(
+        "Its number in the organization's log, from 1 without gaps.", source="seq", filter=True, order=True
+    )
+    type = column('What happened, as in "aircraft.updated".', filter=True)
+    target_type = column('The id prefix of what it happened to, as in "ac".', filter=True)
+    target_id = computed(
+        "The global id of what it happened to; `node` finds it while it exists.",
+        strawberry.ID,
+        lambda m, _: m.target_type + "_" + cast(m.target_id, Text),
+    )
+    actor = to_one("User", "Who did it; null when the platform did.", via="actor_id", nullable=True)
+    impersonator = to_one(
+        "User",
+        "The superuser who acted here, if it was one; seen by members only.",
+        via="impersonator_id",
+        nullable=True,
+    )
+    before = computed(
+        "What changed, as it was; null when there was nothing before.", dict, lambda m, _: m.before, nullable=True
+    )
+    after = computed(
+        "What changed, as it is now; null when there is nothing any more.", dict, lambda m, _: m.after, nullable=True
+    )
+    occurred_at = column("When it happened.", filter=True)
+    recorded_at = column("When it was written to the log.", filter=True, order=True)
+    previous_hash = column("The hash of the event with the number before; 64 zeros for the first.")
+    hash = column("SHA-256 over this event and `previousHash`: the log's chain, which `audit verify` checks.")
+
+
+event = one("event", Event, "An event by id.")
+event_list = many("events", Event, "The organization's event log, newest first.")
+
+
+@subscription(
+    requires=Permission.EVENT_READ,
+    entities={"event": (Event, "What happened.")},
+    payload={"cursor": CURSOR},
+)
+async def events(listener: Listener, after: After = None, types: Types = None) -> AsyncGenerator[dict[str, Any]]:
+    """Every event of the organization as it happens, and before that those after the cursor `after`.
+
+    Nothing is missed or doubled. The subscription ends with the code RESYNC when the cursor cannot be continued,
+    SLOW_CONSUMER when you take messages too slowly, and SHUTTING_DOWN when the server stops; after the last two,
+    subscribe again with your last cursor.
+    """
+    wanted = None if types is None else frozenset(types)
+    async with aclosing(changes(listener, after=after, types=wanted)) as found:
+        async for change in found:
+            yield {"cursor": change.cursor, "event": change.event.id}
+
+
+QUERIES = [event, event_list]
+SUBSCRIPTIONS = [events]
