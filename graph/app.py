@@ -24,6 +24,7 @@ from graph.context import Platform
 from graph.errors import masked
 from graph.health import Health
 from graph.http import GraphQLOverHTTP
+from graph.schema import BuiltSchema
 from graph.websocket import GraphQLOverWebSocket
 from runtime import metrics
 from runtime.logging import get_logger
@@ -36,16 +37,17 @@ ALLOW = b"GET, HEAD, OPTIONS"
 log = get_logger("opsgraph.app")
 
 
-def create_app(settings: Settings | None = None) -> "Application":
+def create_app(settings: Settings | None = None, schema: BuiltSchema | None = None) -> "Application":
     """The application of one process; its lifespan starts and closes the platform."""
-    return Application(settings or process_settings())
+    return Application(settings or process_settings(), schema)
 
 
 class Application:
     """An ASGI 3 callable."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, schema: BuiltSchema | None = None) -> None:
         self.settings = settings
+        self._schema = schema
         self.platform: Platform | None = None
         self._cors = Cors(settings)
         self._graphql: GraphQLOverHTTP
@@ -71,7 +73,7 @@ class Application:
 
     async def start(self) -> None:
         """Start the platform and everything that serves requests."""
-        platform = Platform(self.settings)
+        platform = Platform(self.settings, self._schema)
         await platform.start()
         try:
             self._graphql = GraphQLOverHTTP(platform, self.settings)
