@@ -58,6 +58,7 @@ def configure(level: str = "INFO") -> None:
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_colors,
                 structlog.processors.JSONRenderer(_dumps),
             ],
         )
@@ -71,6 +72,12 @@ def configure(level: str = "INFO") -> None:
         logger.handlers, logger.propagate = [], True
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(least, logging.getLevelName(level)))
+
+
+def _without_colors(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """uvicorn says everything twice, the second time for terminals."""
+    line.pop("color_message", None)
+    return line
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

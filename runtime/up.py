@@ -2,21 +2,23 @@
 
 import json
 import os
+import re
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runtime import processes
+from runtime.paths import PROJECT
 from runtime.processes import Mark, server_account
 from runtime.running import Running, forget
 from runtime.secrets import ensure_secrets
 from runtime.servers.place import own_folder, servers_folder
-from runtime.servers.postgres import Postgres, ServerError
+from runtime.servers.postgres import LOGIN, Postgres, ServerError
 from runtime.servers.valkey import Valkey
 from runtime.settings import Settings
 from runtime.supervisor import (
@@ -94,7 +96,8 @@ class _Up:
         self.options = options
         self.bound = bound
         self.data_dir = settings.data_dir
-        self.logs = own_folder(self.data_dir / "logs")
+        self.logs = self.data_dir / "logs"
+        self.logs.mkdir(mode=0o700, exist_ok=True)
         self.url = f"http://{HOST}:{bound.getsockname()[1]}"
         self.supervisor = Supervisor(say)
         self.postgres: Postgres | None = None
@@ -105,8 +108,7 @@ class _Up:
         try:
             ensure_secrets(self.settings)
             self._start_servers()
-            with step("migrating the database"):
-                run_once(["migrate"], self._environment(), self.logs / "migrate.log")
+            self._migrate()
             sign_ins = self._sign_ins()
             with step("starting the API and a worker"):
                 self._start_programs()
@@ -142,6 +144,15 @@ class _Up:
             with step("starting Valkey"):
                 self.supervisor.start("Valkey", self.valkey)
         self._record()
+
+    def _migrate(self) -> None:
+        """Migrate, unless our own server says that there is nothing to do (which saves two seconds)."""
+        if self.postgres is not None:
+            with suppress(ServerError):
+                if self.postgres.psql("SELECT version_num FROM alembic_version", LOGIN).strip() == newest_revision():
+                    return
+        with step("migrating the database"):
+            run_once(["migrate"], self._environment(), self.logs / "migrate.log")
 
     def _record(self) -> None:
         values = self._addresses()
@@ -212,6 +223,18 @@ class _Up:
                 path: Path = self.logs / log
                 return f"{text}, see {path}:\n{processes.tail(path)}"
         return text
+
+
+def newest_revision() -> str | None:
+    """The last migration's revision, read from the files, because importing Alembic takes longer."""
+    found: set[str] = set()
+    followed: set[str] = set()
+    for path in (PROJECT / "db" / "migrations" / "versions").glob("*.py"):
+        text = path.read_text()
+        found.update(re.findall(r'^revision(?:: str)? = "(.+)"', text, re.MULTILINE))
+        followed.update(re.findall(r'^down_revision(?:: .+)? = "(.+)"', text, re.MULTILINE))
+    heads = found - followed
+    return heads.pop() if len(heads) == 1 else None
 
 
 def table(rows: list[list[str]]) -> str:
