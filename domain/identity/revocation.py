@@ -48,7 +48,7 @@ class Revocation:
         """A message we do not understand (a newer release is rolling out) concerns everyone."""
         try:
             scope, _, identifier = message.partition(":")
-            return cls(Scope(scope), UUID(identifier) if identifier else None)
+            return cls(Scope(scope), UUID(identifier))
         except ValueError:
             return cls(Scope.ALL)
 

@@ -36,7 +36,7 @@ def weakness(password: str, personal: Iterable[str] = ()) -> str | None:
 
 def _words(text: str) -> list[str]:
     parts = text.replace("@", " ").replace(".", " ").replace("-", " ").split()
-    return [text, *parts] if text else []
+    return [text, *text.split("@"), "".join(parts), *parts] if text else []
 
 
 def is_bcrypt(password_hash: str) -> bool:
