@@ -1,0 +1,1 @@
+"""What benchmarks share: a load generator, server processes and CPU accounts."""

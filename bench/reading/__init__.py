@@ -1,0 +1,1 @@
+"""The read benchmark: one data set, the same questions, several servers."""
