@@ -312,6 +312,8 @@ class ConnectionSelect:
         return f"({' OR '.join(parts)})" if parts else "false"
 
     def _end_cursor(self, *, last: bool) -> str:
+        if self.page.limit == 0:
+            return "NULL::text"
         # From the end that holds the extra row, skip it when it is there.
         order = keyset.order_by(self._columns(self.row), backward=last)
         skips = last != self.page.backward

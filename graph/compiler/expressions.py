@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
@@ -16,9 +17,12 @@ DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 PLACEHOLDER = re.compile(r"\{actor\.(\w+)\}")
 
 
-def compile_expression(expression: Any, slots: Slots) -> str:
-    """SQL text of a SQLAlchemy expression; its values become literals and the actor's become parameters."""
-    text = str(expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+def compile_expression(expression: Any, slots: Slots, *rows: Any) -> str:
+    """SQL text of a SQLAlchemy expression over these aliases; its values become literals and the actor's become
+    parameters. It is compiled inside a SELECT from the aliases, so that sub-selects correlate with them."""
+    around = select(expression.label("v")).select_from(*rows)
+    text = str(around.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+    text = text.removeprefix("SELECT ")[: text.rindex(" AS v \nFROM ") - len("SELECT ")]
     return PLACEHOLDER.sub(lambda match: slots.actor(match[1]), text)
 
 
@@ -60,10 +64,12 @@ class Row:
         return aliased(self.projection.model, name=self.alias)
 
     def compile(self, expression: Expression, slots: Slots) -> str:
-        return compile_expression(expression(self._alias(), ACTOR), slots)
+        alias = self._alias()
+        return compile_expression(expression(alias, ACTOR), slots, alias)
 
     def compile_join(self, join: Join, parent: "Row", slots: Slots) -> str:
         if parent.base is not None:
             for name in parent.projection.model.__table__.columns.keys():  # noqa: SIM118 - not a dict
                 parent.column(name)
-        return compile_expression(join(parent._alias(), self._alias(), ACTOR), slots)
+        above, here = parent._alias(), self._alias()
+        return compile_expression(join(above, here, ACTOR), slots, above, here)

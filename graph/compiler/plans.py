@@ -150,12 +150,12 @@ class Planner:
         if len(leaf.value) > MAX_NODES:
             raise BadUserInputError(f"`ids` has {len(leaf.value)} ids: ask for at most {MAX_NODES} at once.")
         targets = {ids.prefix_of(text): self._target(ids.prefix_of(text), text) for text in leaf.value}
+        if not targets:
+            return "'[]'::json"
         prefixes = builder.slots.leaf(leaf, "text[]", lambda texts: [ids.prefix_of(text) for text in texts])
         uuids = builder.slots.leaf(
             leaf, "uuid[]", lambda texts: [ids.decode(ids.prefix_of(text), text) for text in texts]
         )
-        if not targets:
-            return "'[]'::json"
 
         def conditions(row: Row) -> list[str]:
             return [*builder.in_tenant(row), f'{row.alias}."id" = u.id']

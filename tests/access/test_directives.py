@@ -1,0 +1,131 @@
+"""What `schema.graphql` says a field needs is what is enforced, for every field and every built-in role.
+
+What is expected is read off the printed SDL, so a directive that prints but does not guard, or guards but does not
+print, fails here.
+"""
+
+from functools import lru_cache
+from uuid import UUID
+
+import pytest
+from graphql import ConstDirectiveNode, GraphQLObjectType, build_schema
+
+from domain.identity.rules.roles import BUILT_IN
+from domain.permissions import Permission
+from graph.schema import build_schema as platform_schema
+from tests.access.conftest import Place
+from tests.access.walk import Step, call, every_field
+from tests.compiler.conftest import actor
+
+NOBODY = UUID(int=0)
+
+
+@lru_cache
+def printed() -> dict[tuple[str, str], tuple[frozenset[str], bool]]:
+    """(type, field) -> (permissions, public) according to the SDL."""
+    schema = build_schema(platform_schema().sdl())
+    found = {}
+    for name, kind in schema.type_map.items():
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
+            of_type = required(kind.ast_node.directives or ()) if kind.ast_node else frozenset()
+            for field_name, field in kind.fields.items():
+                directives = (field.ast_node.directives or ()) if field.ast_node else ()
+                public = any(directive.name.value == "public" for directive in directives)
+                found[name, field_name] = (of_type | required(directives), public)
+    return found
+
+
+def required(directives: tuple[ConstDirectiveNode, ...]) -> frozenset[str]:
+    return frozenset(
+        argument.value.value  # type: ignore[attr-defined]
+        for directive in directives
+        if directive.name.value == "requires"
+        for argument in directive.arguments or ()
+    )
+
+
+def expected(step: Step) -> frozenset[str]:
+    return frozenset().union(*(printed()[place][0] for place in step.path))
+
+
+def code(answer: dict[str, object]) -> str | None:
+    errors = answer.get("errors")
+    return errors[0]["extensions"]["code"] if errors else None  # type: ignore[index]
+
+
+@pytest.mark.parametrize("role", sorted(BUILT_IN))
+async def test_reads(place: Place, role: str) -> None:
+    schema = place.platform.schema.core
+    assert schema.query_type
+    held = frozenset(str(permission) for permission in BUILT_IN[role].permissions)
+    for step in every_field(schema, schema.query_type, "query", f"ac_{NOBODY}"):
+        answer = await place.ask(step.document, actor(permissions=held))
+        missing = expected(step) - held
+        if missing:
+            assert code(answer) == "FORBIDDEN", (step.document, answer)
+            assert all(permission in answer["errors"][0]["message"] for permission in missing)
+        else:
+            assert code(answer) in (None, "BAD_USER_INPUT"), (step.document, answer)
+
+
+@pytest.mark.parametrize("role", sorted(BUILT_IN))
+async def test_writes(place: Place, role: str) -> None:
+    """A mutation that a role may not do is refused before it begins; one that it may is not FORBIDDEN."""
+    schema = place.platform.schema.core
+    assert schema.mutation_type
+    held = frozenset(str(permission) for permission in BUILT_IN[role].permissions)
+    for name, field in schema.mutation_type.fields.items():
+        needed, public = printed()["Mutation", name]
+        if public:
+            continue
+        answer = await place.ask(
+            f"mutation {{ {call(name, field, f'ac_{NOBODY}')} {{ __typename }} }}", actor(permissions=held)
+        )
+        if needed - held:
+            assert code(answer) == "FORBIDDEN", (name, answer)
+        else:
+            assert code(answer) != "UNAUTHENTICATED", (name, answer)
+            assert not (code(answer) == "FORBIDDEN" and "Your roles" in answer["errors"][0]["message"]), (name, answer)
+
+
+@pytest.mark.parametrize("role", sorted(BUILT_IN))
+async def test_subscriptions(place: Place, role: str) -> None:
+    schema = place.platform.schema.core
+    assert schema.subscription_type
+    held = frozenset(str(permission) for permission in BUILT_IN[role].permissions)
+    for name, field in schema.subscription_type.fields.items():
+        needed, _ = printed()["Subscription", name]
+        if needed - held:
+            document = f"subscription {{ {call(name, field, f'ac_{NOBODY}')} {{ __typename }} }}"
+            assert code(await place.listen(document, actor(permissions=held))) == "FORBIDDEN", name
+
+
+async def test_without_sign_in_only_public_fields_answer(place: Place) -> None:
+    schema = place.platform.schema.core
+    for kind, word in ((schema.query_type, "query"), (schema.mutation_type, "mutation")):
+        assert kind
+        for name, field in kind.fields.items():
+            answer = await place.ask(f"{word} {{ {call(name, field, f'ac_{NOBODY}')} {{ __typename }} }}", None)
+            _, public = printed()[kind.name, name]
+            assert (code(answer) == "UNAUTHENTICATED") != public, (name, answer)
+    assert schema.subscription_type
+    for name, field in schema.subscription_type.fields.items():
+        answer = await place.listen(f"subscription {{ {call(name, field, f'ac_{NOBODY}')} {{ __typename }} }}", None)
+        assert code(answer) == "UNAUTHENTICATED", name
+
+
+def test_every_root_field_is_public_or_guarded_somewhere() -> None:
+    """A root mutation that neither is public nor names a permission is on this list, which only shrinks."""
+    signed_in_only = {"signOut", "signOutAll", "switchOrganization"}
+    open_fields = {
+        name
+        for (kind, name), (needed, public) in printed().items()
+        if kind in ("Mutation", "Subscription") and not needed and not public
+    }
+    assert open_fields <= signed_in_only, open_fields - signed_in_only
+
+
+def test_every_permission_guards_something_or_belongs_to_a_role() -> None:
+    used = frozenset().union(*(needed for needed, _ in printed().values()))
+    held = {permission for role in BUILT_IN.values() for permission in role.permissions}
+    assert used <= held <= set(Permission)

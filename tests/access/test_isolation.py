@@ -1,0 +1,139 @@
+"""No operation of one organization shows or changes a row of another, with either of the two locks alone.
+
+Every root field is found by walking the schema, every id argument gets ids of the other organization, and the
+other organization's rows are compared, table by table, before and after.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType, get_named_type
+
+from graph.compiler.plans import Planner
+from graph.context import Platform
+from tests.access.conftest import Place, tenant_tables
+from tests.access.walk import call, everything
+from tests.compiler.conftest import actor
+from tests.compiler.population import ORGS
+
+US, THEM = ORGS
+ID = re.compile(r"\b([a-z]+_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
+
+
+async def foreign_ids(place: Place) -> dict[str, list[str]]:
+    """API ids by prefix of rows that only the other organization may see."""
+    found: dict[str, list[str]] = {}
+    async with place.owner.connect() as connection:
+        for item in place.platform.schema.registry.by_name.values():
+            if item.is_tenant:
+                table = item.model.__table__
+                rows = await connection.execute(table.select().where(table.c.org_id == THEM))
+                found[item.prefix] = [f"{item.prefix}_{row.id}" for row in rows]
+    found["org"] = [f"org_{THEM}"]
+    # People 8..13 of the population are members of the other organization only.
+    from tests.compiler.population import uid
+
+    found["usr"] = [f"usr_{uid(0, 1, number)}" for number in range(8, 14)]
+    return found
+
+
+@pytest.fixture(params=[True, False], ids=["both locks", "row-level security alone"])
+async def locked(request: pytest.FixtureRequest, place: Place) -> AsyncIterator[Place]:
+    """The place with, and without, the application's own tenant predicate."""
+    platform: Platform = place.platform
+    engine, world = platform.engine, platform.world
+    engine.world = replace(world, tenant_predicate=request.param)
+    engine.planner = Planner(engine.world)
+    engine._documents.clear()
+    yield place
+    engine.world, engine.planner = world, Planner(world)
+    engine._documents.clear()
+
+
+def roots(place: Place) -> list[tuple[str, Any]]:
+    query = place.platform.schema.core.query_type
+    assert query
+    return list(query.fields.items())
+
+
+async def test_every_tenant_table_is_populated_or_written_by_the_platform(place: Place) -> None:
+    rows = await place.rows(THEM)
+    unfilled = {name for name, found in rows.items() if not found}
+    # What no projection shows: the outbox, jobs and the relay's heads; sign-in's tables belong to users.
+    shown = {item.table for item in place.platform.schema.registry.by_name.values()}
+    assert not unfilled & shown
+
+
+async def test_no_list_or_node_shows_another_organization(locked: Place) -> None:
+    foreign = {text for texts in (await foreign_ids(locked)).values() for text in texts}
+    for name, field in roots(locked):
+        kind = get_named_type(field.type)
+        if not isinstance(kind, GraphQLObjectType) or any(argument == "id" for argument in field.args):
+            continue
+        called = f"{name}(first: 50)" if "first" in field.args else name
+        answer = await locked.ask(f"{{ {called} {{ {everything(kind, '', 3)} }} }}", actor(US))
+        assert "errors" not in answer, answer
+        assert not foreign & set(ID.findall(json.dumps(answer))), name
+
+
+async def test_ids_of_another_organization_find_nothing(locked: Place) -> None:
+    foreign = await foreign_ids(locked)
+    for name, field in roots(locked):
+        if "id" not in field.args:
+            continue
+        for texts in foreign.values():
+            for text in texts:
+                answer = await locked.ask(f'{{ found: {name}(id: "{text}") {{ id }} }}', actor(US))
+                refused = answer.get("errors", [{}])[0].get("extensions", {}).get("code")
+                assert refused == "BAD_USER_INPUT" or answer["data"] == {"found": None}, (name, text, answer)
+    every = [text for texts in foreign.values() for text in texts][:100]
+    answer = await locked.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", actor(US), {"ids": every})
+    assert answer["data"]["nodes"] == [None] * len(every)
+
+
+async def test_filters_by_ids_of_another_organization_find_nothing(locked: Place) -> None:
+    foreign = await foreign_ids(locked)
+    for name, root in locked.platform.schema.roots.items():
+        if root.kind != "many" or root.target is None or root.target.prefix not in foreign:
+            continue
+        ids = json.dumps(foreign[root.target.prefix])
+        answer = await locked.ask(
+            f"{{ {name}(where: {{id: {{in: {ids}}}}}) {{ totalCount nodes {{ id }} }} }}", actor(US)
+        )
+        assert answer["data"][name] == {"totalCount": 0, "nodes": []}, name
+
+
+async def test_no_mutation_changes_another_organization(locked: Place) -> None:
+    mutation = locked.platform.schema.core.mutation_type
+    assert mutation
+    foreign = await foreign_ids(locked)
+    before = await locked.rows(THEM)
+    for name, field in mutation.fields.items():
+        for texts in foreign.values():
+            for with_optional in (False, True):
+                called = call(name, field, texts[0], everything=with_optional)
+                answer = await locked.ask(f"mutation {{ {called} {{ __typename errors {{ code }} }} }}", actor(US))
+                assert not set(ID.findall(json.dumps(answer.get("data")))) & set(texts), (called, answer)
+                codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
+                assert "INTERNAL" not in codes, (called, answer)
+    assert await locked.rows(THEM) == before
+
+
+async def test_the_tables_have_row_level_security(place: Place) -> None:
+    """Every table with org_id is protected; one that is not must be on the short list of global ones."""
+    async with place.owner.connect() as connection:
+        rows = await connection.exec_driver_sql(
+            "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity, "
+            "EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) "
+            "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        )
+        tables = {name: (forced, policies) for name, forced, policies in rows}
+    open_tables = {name for name, (forced, _) in tables.items() if not forced}
+    assert open_tables <= {"alembic_version"}, open_tables
+    for table in tenant_tables():
+        assert tables[table.name] == (True, True), table.name

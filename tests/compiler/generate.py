@@ -1,0 +1,273 @@
+"""Generates valid operations over the schema: fragments, aliases, variables, directives, pages, filters, orders."""
+
+import json
+import random
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
+from graph.compiler.roots import Root
+from graph.compiler.types import FILTER_NAMES, OPERATORS, is_enum
+from graph.schema import BuiltSchema
+from tests.compiler.reference import Object, Reference, key_shown, order_of
+
+LONG = "a_response_key_that_is_longer_than_the_sixty_three_bytes_of_an_identifier_of_postgresql"
+
+SPREAD = re.compile(r"\.\.\.(F\d+)")
+VARIABLE = re.compile(r"\$(v\d+)\b")
+
+
+@dataclass(frozen=True)
+class Enum:
+    """A bare word in a document, a string in variables."""
+
+    name: str
+
+
+@dataclass
+class Generator:
+    """One operation; `random` decides, so that hypothesis can shrink it."""
+
+    built: BuiltSchema
+    reference: Reference
+    random: random.Random
+    allowed: frozenset[str]
+    definitions: list[str] = field(default_factory=list)
+    fragments: list[str] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def operation(self) -> tuple[str, dict[str, Any]]:
+        roots = [root for root in self.built.roots.values() if root.target is None or self.open(root.target)]
+        chosen = [self.root(self.random.choice(roots), index) for index in range(self.chance_count(3))]
+        if self.chance(0.2):
+            chosen.append("kind: __typename")
+        return self.assembled(" ".join(chosen))
+
+    def assembled(self, text: str) -> tuple[str, dict[str, Any]]:
+        """The operation with just the fragments and variables that its text uses: some parts were left out."""
+        named = {f"F{index}": body for index, body in enumerate(self.fragments)}
+        used: dict[str, str] = {}
+        waiting = SPREAD.findall(text)
+        while waiting:
+            name = waiting.pop()
+            if name not in used:
+                used[name] = named[name]
+                waiting += SPREAD.findall(named[name])
+        whole = text + " ".join(used.values())
+        names = set(VARIABLE.findall(whole))
+        declared = ", ".join(each for each in self.definitions if each[1:].partition(":")[0] in names)
+        header = f"query Generated({declared})" if declared else "query Generated"
+        variables = {name: value for name, value in self.variables.items() if name in names}
+        return f"{header} {{ {text} }} " + " ".join(used.values()), variables
+
+    def chance(self, likely: float) -> bool:
+        return self.random.random() < likely
+
+    def chance_count(self, most: int) -> int:
+        return self.random.randint(1, most)
+
+    def open(self, item: Projection) -> bool:
+        return item.requires is None or item.requires in self.allowed
+
+    # -- arguments -------------------------------------------------------------------------------------------
+
+    def argument(self, kind: str, value: Any) -> str:
+        """A literal, or a variable of this GraphQL type."""
+        if self.chance(0.4):
+            name = f"v{len(self.variables)}"
+            self.definitions.append(f"${name}: {kind}")
+            self.variables[name] = plain(value)
+            return f"${name}"
+        return literal(value)
+
+    def row(self, item: Projection) -> Object | None:
+        rows = self.reference.rows(item)
+        return self.random.choice(rows) if rows else None
+
+    def root(self, root: Root, index: int) -> str:
+        key = f"r{index}" if self.chance(0.9) else f"{LONG}_{index}"
+        if root.kind == "self":
+            assert root.target
+            return f"{key}: {root.name} {self.selection(root.target, 3)}"
+        if root.kind == "many":
+            assert root.target
+            return f"{key}: {root.name}{self.connection(root.target, 3)}"
+        if root.kind == "nodes":
+            ids = [text for _ in range(self.random.randint(0, 4)) if (text := self.some_id(self.any_open()))]
+            return f"{key}: nodes(ids: {self.argument('[ID!]!', ids)}) {self.node_selection()}"
+        target = root.target or self.any_open()
+        text = self.some_id(target) or f"{target.prefix}_{UUID(int=0)}"
+        selection = self.selection(target, 3) if root.target else self.node_selection()
+        return f"{key}: {root.name}(id: {self.argument('ID!', text)}) {selection}"
+
+    def any_open(self) -> Projection:
+        return self.random.choice([item for item in self.built.registry.by_name.values() if self.open(item)])
+
+    def some_id(self, item: Projection) -> str | None:
+        if self.chance(0.1):
+            return f"{item.prefix}_{UUID(int=self.random.getrandbits(120))}"
+        found = self.row(item)
+        return f"{item.prefix}_{found.row.id}" if found else None
+
+    def node_selection(self) -> str:
+        items = [item for item in self.built.registry.by_name.values() if self.open(item)]
+        parts = ["__typename", "id"] + [
+            f"... on {item.name} {self.selection(item, 1)}"
+            for item in self.random.sample(items, min(len(items), self.chance_count(3)))
+        ]
+        return "{ " + " ".join(parts) + " }"
+
+    # -- selections ------------------------------------------------------------------------------------------
+
+    def selection(self, item: Projection, depth: int) -> str:
+        parts: list[str] = []
+        fields = [found for found in item.fields.values() if self.may(found)]
+        for found in self.random.sample(fields, min(len(fields), self.chance_count(6))):
+            if isinstance(found, Scalar):
+                key = f"{item.prefix}_{found.name}"
+                parts.append(f"{self.alias(key, len(parts))}{found.name}{self.directive()}")
+            elif depth > 0:
+                parts.append(self.edge(found, item, depth, len(parts)))
+        if not parts or self.chance(0.2):
+            parts.append(f"{item.prefix}_t{len(parts)}: __typename")
+        text = " ".join(parts)
+        if self.chance(0.15):
+            name = f"F{len(self.fragments)}"
+            self.fragments.append("")  # hold the place: nested fragments come after
+            self.fragments[int(name[1:])] = f"fragment {name} on {item.name} {{ {text} }}"
+            # Some fields twice, in the fragment and beside it: they must merge.
+            return f"{{ ...{name} {parts[0] if self.chance(0.5) else ''} }}"
+        if self.chance(0.1):
+            return f"{{ {item.prefix}_own: __typename ... on {item.name} {{ {text} }} ... {{ {parts[-1]} }} }}"
+        return f"{{ {text} }}"
+
+    def may(self, found: Any) -> bool:
+        if found.requires is not None and found.requires not in self.allowed:
+            return False
+        return isinstance(found, Scalar) or self.open(self.built.registry.by_name[found.target])
+
+    def alias(self, key: str, position: int) -> str:
+        # Always an alias that names the type, so that fragments on different types never clash.
+        return f"{LONG}_{position}_{key}: " if self.chance(0.02) else f"{key}_{position}: "
+
+    def directive(self) -> str:
+        if not self.chance(0.12):
+            return ""
+        word, value = self.random.choice(["skip", "include"]), self.chance(0.5)
+        return f" @{word}(if: {self.argument('Boolean!', value)})"
+
+    def edge(self, found: ToOne | ToMany, item: Projection, depth: int, position: int) -> str:
+        target = self.built.registry.by_name[found.target]
+        name = f"{item.prefix}_{found.name}_{position}: {found.name}"
+        if isinstance(found, ToOne):
+            return f"{name}{self.directive()} {self.selection(target, depth - 1)}"
+        return f"{name}{self.connection(target, depth - 1)}"
+
+    # -- connections -----------------------------------------------------------------------------------------
+
+    def connection(self, item: Projection, depth: int) -> str:
+        arguments = []
+        order_by = self.order_by(item) if self.chance(0.6) else None
+        if order_by:
+            arguments.append(f"orderBy: {self.argument(f'[{item.name}Order!]', order_by)}")
+        if self.chance(0.5):
+            arguments.append(f"where: {self.argument(f'{item.name}Filter', self.where(item, 2))}")
+        if self.chance(0.7):
+            size = self.random.choice([0, 1, 2, 3, 7, 50])
+            arguments.append(f"{self.random.choice(['first', 'last'])}: {self.argument('Int', size)}")
+        if self.chance(0.3) and (found := self.row(item)):
+            plain_order = [{k: v.name for k, v in entry.items()} for entry in order_by] if order_by else None
+            cursor = self.reference.cursor(item, order_of(item, plain_order), found)
+            arguments.append(f"{self.random.choice(['after', 'before'])}: {self.argument('String', cursor)}")
+        listed = f"({', '.join(arguments)})" if arguments else ""
+        return f"{listed}{self.directive()} {{ {self.connection_fields(item, depth)} }}"
+
+    def connection_fields(self, item: Projection, depth: int) -> str:
+        page_info = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor __typename }"
+        parts = [
+            f"nodes {self.selection(item, depth)}",
+            f"edges {{ cursor node {self.selection(item, depth)} __typename }}",
+            page_info if self.chance(0.7) else "page: pageInfo { endCursor hasNextPage }",
+            f"totalCount{self.directive()}",
+            "__typename",
+        ]
+        return " ".join(self.random.sample(parts, self.chance_count(3)))
+
+    def order_by(self, item: Projection) -> list[dict[str, Enum]]:
+        names = [f.name for f in item.fields.values() if isinstance(f, Scalar) and f.order and self.may(f)]
+        return [
+            {self.random.choice(names): Enum(self.random.choice(["ASC", "DESC"]))} for _ in range(self.chance_count(3))
+        ]
+
+    def where(self, item: Projection, depth: int) -> dict[str, Any]:
+        fields = [f for f in item.fields.values() if isinstance(f, Scalar) and f.filter and self.may(f)]
+        made: dict[str, Any] = {}
+        for found in self.random.sample(fields, min(len(fields), self.random.randint(0, 2))):
+            made[found.name] = self.condition(item, found)
+        if depth and self.chance(0.4):
+            word = self.random.choice(["and", "or", "not"])
+            inner = [self.where(item, depth - 1) for _ in range(self.random.randint(0, 2))]
+            made[word] = self.where(item, depth - 1) if word == "not" else inner
+        return made
+
+    def condition(self, item: Projection, found: Scalar) -> dict[str, Any]:
+        kind = "enum" if is_enum(found.python_type) else found.python_type
+        operators = OPERATORS[next(k for k in OPERATORS if k == kind or (kind == "enum" and k not in FILTER_NAMES))]
+        operator = self.random.choice(operators)
+        if operator == "isNull":
+            return {operator: self.chance(0.5)}
+        if operator in ("in", "notIn"):
+            return {operator: [self.operand(item, found) for _ in range(self.random.randint(0, 3))]}
+        operand = self.operand(item, found)
+        if operator in ("startsWith", "contains"):
+            start = self.random.randint(0, 2)
+            operand = operand[:3] if operator == "startsWith" else operand[start : start + 2].swapcase()
+        return {operator: operand}
+
+    def operand(self, item: Projection, found: Scalar) -> Any:
+        source = self.row(item)
+        value = self.reference.value(source, found) if source else None
+        if found.python_type == list[str]:
+            return value[0] if value else "nothing"
+        if value is None:
+            value = SAMPLES.get(found.python_type, "")
+        if is_enum(found.python_type):
+            return Enum(str(value) or next(iter(found.python_type)).value)
+        if isinstance(value, UUID):
+            return f"{found.id_prefix}_{value}"
+        return value if isinstance(value, str | int) else key_shown(value)
+
+
+SAMPLES: dict[Any, Any] = {
+    str: "D",
+    int: 3,
+    bool: True,
+    UUID: UUID(int=1),
+    Decimal: Decimal("1.5"),
+    date: date(2026, 1, 31),
+    datetime: datetime.fromisoformat("2026-01-31T12:00:00+00:00"),
+}
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON variables have it."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def literal(value: Any) -> str:
+    """The value as a GraphQL literal."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

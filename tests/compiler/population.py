@@ -1,0 +1,187 @@
+"""A small, awkward population of two organizations: ties, nulls, empty lists, a person in both."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.events.log import EventLog
+from db.fleet.aircraft import Aircraft, AircraftStatus
+from db.fleet.aircraft_types import AircraftCategory, AircraftType
+from db.fleet.utilisation import UtilisationEntry
+from db.identity.departments import Department, DepartmentMembership, DepartmentRole
+from db.identity.memberships import Membership
+from db.identity.organizations import Organization
+from db.identity.roles import Role
+from db.identity.sessions import Session
+from db.identity.users import User
+
+ORGS = (UUID(int=0xA001), UUID(int=0xA002))
+NAMES = ["Ada", "Bø", "Chen", "ada", "Zoë", 'Quote " and \\ slash', "Tab\there", "日本"]
+START = datetime(2026, 1, 31, 12, 0, 0, 120_000, tzinfo=UTC)
+
+
+def uid(org: int, kind: int, number: int) -> UUID:
+    return UUID(int=(org << 64) | (kind << 32) | number)
+
+
+def moment(rng: random.Random) -> datetime:
+    return START + timedelta(hours=rng.randint(0, 40), microseconds=rng.choice([0, 5, 120_000, 999_999]))
+
+
+def stamped(rng: random.Random) -> dict[str, Any]:
+    return {"version": rng.randint(1, 3), "created_at": moment(rng), "updated_at": moment(rng)}
+
+
+async def populate(engine: AsyncEngine) -> None:
+    """Inserts as the owner of the database, past commands and policies: this is data to read, not to trust."""
+    rng = random.Random(7)
+    async with engine.begin() as connection:
+        await _add(connection, User, [_user(rng, number) for number in range(14)])
+        for index, org in enumerate(ORGS):
+            await _identity(connection, rng, org, index)
+            await _fleet(connection, rng, org, index)
+            await _events(connection, rng, org, index)
+
+
+async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        await connection.execute(sa.insert(model.__table__).values(**row))
+
+
+def _user(rng: random.Random, number: int) -> dict[str, Any]:
+    return {
+        "id": uid(0, 1, number),
+        "email": f"person{number}@example.com",
+        "name": rng.choice(NAMES),
+        "email_verified_at": rng.choice([None, START]),
+        **stamped(rng),
+    }
+
+
+async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    organization = {"id": org, "slug": f"org-{index}", "name": f"Organization {index}", "kind": "AMO"}
+    await _add(connection, Organization, [{**organization, "modules": [], **stamped(rng)}])
+    users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]  # two of them in both
+    members = [
+        {"id": uid(index, 2, n), "org_id": org, "user_id": user, "roles": rng.choice([[], ["VIEWER"], ["A", "B"]])}
+        for n, user in enumerate(users)
+    ]
+    await _add(connection, Membership, [{**member, **stamped(rng)} for member in members])
+    departments = [{"id": uid(index, 3, n), "org_id": org, "name": f"Department {n}"} for n in range(4)]
+    await _add(connection, Department, [{**department, **stamped(rng)} for department in departments])
+    places = [
+        {
+            "id": uid(index, 4, n),
+            "org_id": org,
+            "department_id": rng.choice(departments[:3])["id"],
+            "user_id": user,
+            "role": rng.choice(list(DepartmentRole)),
+            "created_at": moment(rng),
+        }
+        for n, user in enumerate(users)
+    ]
+    await _add(connection, DepartmentMembership, places)
+    roles = [
+        {
+            "id": uid(index, 5, n),
+            "org_id": org,
+            "key": f"CUSTOM_{n}",
+            "name": f"R{n}",
+            "permissions": ["FLEET_READ"][:n],
+        }
+        for n in range(3)
+    ]
+    await _add(connection, Role, [{**role, **stamped(rng)} for role in roles])
+    sessions = [
+        {
+            "id": uid(index, 10, n),
+            "user_id": uid(0, 1, 6),
+            "current_org_id": org,
+            "device_id": rng.choice(["", "phone"]),
+            "created_at": moment(rng),
+            "last_used_at": START,
+            "ended_at": rng.choice([None, START + timedelta(days=2)]),
+        }
+        for n in range(4)
+    ]
+    await _add(connection, Session, [{**each, "end_reason": each["ended_at"] and "SIGNED_OUT"} for each in sessions])
+
+
+async def _fleet(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    types = [
+        {
+            "id": uid(index, 6, n),
+            "org_id": org,
+            "manufacturer": rng.choice(["Airbus", "ATR"]),
+            "model": f"M{n}",
+            "icao_designator": rng.choice([None, "A320", "AT76"]),
+            "engine_count": rng.choice([None, 1, 2]),
+            "category": rng.choice(list(AircraftCategory)),
+            **stamped(rng),
+        }
+        for n in range(5)
+    ]
+    await _add(connection, AircraftType, types)
+    aircraft = [
+        {
+            "id": uid(index, 7, n),
+            "org_id": org,
+            "registration": f"D-A{n % 26:02}{chr(65 + n % 3)}",
+            "type_id": rng.choice(types[:4])["id"],
+            "serial_number": str(1000 + n),
+            "status": rng.choice(list(AircraftStatus)),
+            "manufactured_on": rng.choice([None, date(2020, 2, 29), date(2015, 12, 31)]),
+            "base_airport": rng.choice([None, "EDDF"]),
+            "total_minutes": rng.choice([0, 59, 60, 61, 754_321]),
+            "total_cycles": rng.choice([0, 1, 400]),
+            **stamped(rng),
+        }
+        for n in range(25)
+    ]
+    await _add(connection, Aircraft, aircraft)
+    entries = [_entry(rng, org, index, n, aircraft) for n in range(80)]
+    await _add(connection, UtilisationEntry, entries)
+
+
+def _entry(rng: random.Random, org: UUID, index: int, n: int, aircraft: list[dict[str, Any]]) -> dict[str, Any]:
+    corrects = n >= 60
+    return {
+        "id": uid(index, 8, n),
+        "org_id": org,
+        "aircraft_id": aircraft[n % 20 % 7]["id"],
+        "kind": "CORRECTION" if corrects else "FLIGHT",
+        "flown_on": date(2026, 1, 1) + timedelta(days=rng.randint(0, 9)),
+        "minutes": rng.choice([30, 61, 90]),
+        "cycles": rng.choice([1, 2]),
+        "reporter_id": rng.choice([None, uid(0, 1, index * 6 + rng.randint(0, 7))]),
+        "corrects_id": uid(index, 8, n - 60) if corrects else None,
+        "note": rng.choice([None, 'said "so"', "wind\nshear"]),
+        "created_at": moment(rng),
+    }
+
+
+async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    rows = [
+        {
+            "org_id": org,
+            "seq": n + 1,
+            "recorded_at": START + timedelta(seconds=n),
+            "id": uid(index, 9, n),
+            "actor_id": rng.choice([None, uid(0, 1, index * 6)]),
+            "impersonator_id": None,
+            "type": rng.choice(["aircraft.created", "aircraft.updated"]),
+            "target_type": "ac",
+            "target_id": uid(index, 7, n % 5),
+            "before": rng.choice([None, {"status": "ACTIVE"}]),
+            "after": {"status": "STORED", "nested": [1, {"x": None}]},
+            "occurred_at": moment(rng),
+            "previous_hash": "0" * 64,
+            "hash": "1" * 64,
+        }
+        for n in range(12)
+    ]
+    await _add(connection, EventLog, rows)

@@ -1,0 +1,356 @@
+"""The reference executor: slow and obvious. It answers an operation by walking rows in Python through graphql-core.
+
+It shares no code with the compiler: its schema is built from the printed SDL, filters, orders and pages are plain
+Python over all rows, and only what a projection states as SQL (computed fields, unusual joins, row predicates) is
+asked of the database, row by row, through SQLAlchemy.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cmp_to_key
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    GraphQLResolveInfo,
+    OperationDefinitionNode,
+    build_schema,
+    execute,
+    parse,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.context import Actor
+from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
+from graph.compiler.roots import Root
+from graph.schema import BuiltSchema
+
+Row = SimpleNamespace
+
+
+@dataclass(frozen=True)
+class Object:
+    """A row as seen through a projection."""
+
+    projection: Projection
+    row: Row
+
+
+@dataclass
+class Facts:
+    """Everything one actor may see, read once: rows by type, and what only SQL can tell."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    self_rows: dict[str, list[Row]] = field(default_factory=dict)
+    computed: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
+    joins: dict[tuple[str, str], set[tuple[Any, Any]]] = field(default_factory=dict)
+    selves: dict[str, set[Any]] = field(default_factory=dict)
+
+
+def literals(actor: Actor) -> Any:
+    return SimpleNamespace(
+        org_id=sa.literal(actor.org_id, sa.Uuid()),
+        user_id=sa.literal(actor.user_id, sa.Uuid()),
+        session_id=sa.literal(actor.session_id, sa.Uuid()),
+        permissions=sa.literal(sorted(actor.permissions), ARRAY(sa.Text())),
+    )
+
+
+async def _visible(connection: AsyncConnection, item: Projection, actor: Actor, *, self_scoped: bool) -> list[Row]:
+    """Rows of the actor's organization; of a table without one, those that row-level security shows."""
+    table = item.model.__table__
+    statement = sa.select(table)
+    if item.visible is not None:
+        statement = statement.where(item.visible(item.model, literals(actor)))
+    if item.is_tenant:
+        statement = statement.where(table.c.org_id == actor.org_id)
+    else:
+        scope = {"o": str(actor.org_id), "u": str(actor.user_id) if self_scoped else ""}
+        await connection.execute(sa.text("SET LOCAL ROLE opsgraph_app"))
+        await connection.execute(
+            sa.text("SELECT set_config('app.org_id', :o, true), set_config('app.user_id', :u, true)"), scope
+        )
+    rows = [SimpleNamespace(**row) for row in (await connection.execute(statement)).mappings()]
+    await connection.execute(sa.text("RESET ROLE"))
+    return rows
+
+
+async def gather(engine: AsyncEngine, schema: BuiltSchema, actor: Actor) -> Facts:
+    """Reads the facts as the owner of the database, who is above row-level security."""
+    facts, binds = Facts(), literals(actor)
+    async with engine.connect() as connection:
+        for name, item in schema.registry.by_name.items():
+            facts.rows[name] = await _visible(connection, item, actor, self_scoped=False)
+            facts.self_rows[name] = await _visible(connection, item, actor, self_scoped=True)
+            for found in item.fields.values():
+                key = (name, found.name)
+                if isinstance(found, Scalar) and found.expression is not None:
+                    model = sa.orm.aliased(item.model)
+                    query = sa.select(model.id, found.expression(model, binds))
+                    facts.computed[key] = dict(tuple(row) for row in await connection.execute(query))
+                elif isinstance(found, ToOne | ToMany) and found.on is not None:
+                    parent, child = (
+                        sa.orm.aliased(item.model),
+                        sa.orm.aliased(schema.registry.by_name[found.target].model),
+                    )
+                    on = found.on(parent, child, binds)
+                    query = sa.select(parent.id, child.id).select_from(parent).join(child, on)
+                    facts.joins[key] = {tuple(row) for row in await connection.execute(query)}
+        for root in schema.roots.values():
+            if root.kind == "self":
+                assert root.target and root.where
+                query = sa.select(root.target.model.id).where(root.where(root.target.model, binds))
+                facts.selves[root.name] = set((await connection.execute(query)).scalars())
+    return facts
+
+
+class Reference:
+    """Answers operations for one actor."""
+
+    def __init__(self, built: BuiltSchema, facts: Facts) -> None:
+        self.built = built
+        self.facts = facts
+        self.schema = build_schema(built.sdl())
+        self.self_scoped = False
+
+    def run(self, document: str, variables: dict[str, Any]) -> Any:
+        self.self_scoped = self.asks_for_self(parse(document), variables)
+        result: Any = execute(
+            self.schema,
+            parse(document),
+            variable_values=variables,
+            field_resolver=self.resolve,
+            type_resolver=lambda value, *_: value.projection.name,
+        )
+        assert not result.errors, result.errors
+        return result.data
+
+    def asks_for_self(self, document: DocumentNode, variables: dict[str, Any]) -> bool:
+        """Whether a root field is asked for that also sees what is the user's own in other organizations."""
+        operation = next(item for item in document.definitions if isinstance(item, OperationDefinitionNode))
+        asked = [field for field in operation.selection_set.selections if isinstance(field, FieldNode)]
+        return any(
+            (root := self.built.roots.get(field.name.value)) is not None
+            and root.self_scoped
+            and all(self.included(directive, variables) for directive in field.directives or ())
+            for field in asked
+        )
+
+    def included(self, directive: DirectiveNode, variables: dict[str, Any]) -> bool:
+        (argument,) = directive.arguments or ()
+        name = getattr(getattr(argument.value, "name", None), "value", None)
+        given = variables[name] if name else argument.value.value  # type: ignore[attr-defined]
+        return bool(given) == (directive.name.value == "include")
+
+    # -- resolving -------------------------------------------------------------------------------------------
+
+    def resolve(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        name = info.field_name
+        if source is None:
+            return self.root(self.built.roots[name], arguments)
+        if isinstance(source, Object):
+            return self.field(source, name, arguments)
+        value = source[name]
+        return value() if callable(value) else value
+
+    def rows(self, item: Projection) -> list[Object]:
+        held = self.facts.self_rows if self.self_scoped else self.facts.rows
+        return [Object(item, row) for row in held[item.name]]
+
+    def root(self, root: Root, arguments: dict[str, Any]) -> Any:
+        if root.kind == "many":
+            assert root.target
+            return self.page(root.target, self.rows(root.target), arguments)
+        if root.kind == "self":
+            assert root.target
+            selves = self.facts.selves[root.name]
+            return next((found for found in self.rows(root.target) if found.row.id in selves), None)
+        if root.kind == "nodes":
+            return [self.by_id(text) for text in arguments["ids"]]
+        return self.by_id(arguments["id"])
+
+    def by_id(self, text: str) -> Object | None:
+        prefix, _, uuid = text.rpartition("_")
+        item = self.built.registry.by_prefix[prefix]
+        return next((found for found in self.rows(item) if found.row.id == UUID(uuid)), None)
+
+    def field(self, source: Object, name: str, arguments: dict[str, Any]) -> Any:
+        found = source.projection.fields[name]
+        if isinstance(found, Scalar):
+            return shown(found, self.value(source, found))
+        assert isinstance(found, ToOne | ToMany)
+        target = self.built.registry.by_name[found.target]
+        others = [other for other in self.rows(target) if self.joined(source, found, other)]
+        if isinstance(found, ToOne):
+            return others[0] if others else None
+        return self.page(target, others, arguments)
+
+    def joined(self, source: Object, edge: ToOne | ToMany, other: Object) -> bool:
+        if edge.on is not None:
+            return (source.row.id, other.row.id) in self.facts.joins[source.projection.name, edge.name]
+        assert edge.via
+        if isinstance(edge, ToOne):
+            return bool(other.row.id == getattr(source.row, edge.via))
+        return bool(getattr(other.row, edge.via) == source.row.id)
+
+    def value(self, source: Object, scalar: Scalar) -> Any:
+        if scalar.expression is not None:
+            return self.facts.computed[source.projection.name, scalar.name][source.row.id]
+        return getattr(source.row, scalar.column)
+
+    # -- pages -----------------------------------------------------------------------------------------------
+
+    def page(self, item: Projection, objects: list[Object], arguments: dict[str, Any]) -> Any:
+        where = arguments.get("where")
+        kept = [each for each in objects if where is None or self.matches(item, each, where)]
+        order = order_of(item, arguments.get("orderBy"))
+        kept.sort(key=cmp_to_key(lambda one, two: self.compare(order, one, two)))
+        after, before = arguments.get("after"), arguments.get("before")
+        start = 0 if after is None else sum(self.position(order, each, after) <= 0 for each in kept)
+        stop = len(kept) if before is None else sum(self.position(order, each, before) < 0 for each in kept)
+        stop = max(start, stop)
+        first, last = arguments.get("first"), arguments.get("last")
+        if last is not None:
+            start = max(start, stop - last)
+        else:
+            stop = min(stop, start + (20 if first is None else first))
+        cursors = [self.cursor(item, order, each) for each in kept[start:stop]]
+        return {
+            "nodes": kept[start:stop],
+            "edges": [{"node": n, "cursor": c} for n, c in zip(kept[start:stop], cursors, strict=True)],
+            "pageInfo": {
+                "hasNextPage": stop < len(kept),
+                "hasPreviousPage": start > 0,
+                "startCursor": cursors[0] if cursors else None,
+                "endCursor": cursors[-1] if cursors else None,
+            },
+            "totalCount": len(kept),
+        }
+
+    def keys(self, order: list[tuple[Scalar, bool]], source: Object) -> list[Any]:
+        return [self.value(source, scalar) for scalar, _ in order]
+
+    def compare(self, order: list[tuple[Scalar, bool]], one: Object, two: Object) -> int:
+        return compare_keys(order, self.keys(order, one), self.keys(order, two))
+
+    def position(self, order: list[tuple[Scalar, bool]], source: Object, cursor: str) -> int:
+        """Negative before the cursor, zero at it, positive after it."""
+        _, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        parsed = [parsed_key(scalar, value) for (scalar, _), value in zip(order, values, strict=True)]
+        return compare_keys(order, self.keys(order, source), parsed)
+
+    def cursor(self, item: Projection, order: list[tuple[Scalar, bool]], source: Object) -> str:
+        name = item.prefix + ":" + ",".join(("-" if down else "") + scalar.name for scalar, down in order)
+        values = [key_shown(value) for value in self.keys(order, source)]
+        text = json.dumps([name, *values], ensure_ascii=False)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    # -- filters ---------------------------------------------------------------------------------------------
+
+    def matches(self, item: Projection, source: Object, where: dict[str, Any]) -> bool:
+        return all(self.holds(item, source, name, value) for name, value in where.items() if value is not None)
+
+    def holds(self, item: Projection, source: Object, name: str, value: Any) -> bool:
+        if name == "and":
+            return all(self.matches(item, source, each) for each in value)
+        if name == "or":
+            return any(self.matches(item, source, each) for each in value)
+        if name == "not":
+            return not self.matches(item, source, value)
+        scalar = item.scalar(name)
+        actual = self.value(source, scalar)
+        return all(OPERATORS[operator](actual, given(scalar, wanted)) for operator, wanted in value.items())
+
+
+def order_of(item: Projection, order_by: list[dict[str, str]] | None) -> list[tuple[Scalar, bool]]:
+    entries = [(name.lstrip("-"), name.startswith("-")) for name in item.default_order]
+    if order_by:
+        entries = [(name, way == "DESC") for entry in order_by for name, way in entry.items()]
+    unique: dict[str, bool] = {}
+    for name, down in entries:
+        unique.setdefault(name, down)
+        if name == "id":
+            break
+    unique.setdefault("id", False)
+    return [(item.scalar(name), down) for name, down in unique.items()]
+
+
+def compare_keys(order: list[tuple[Scalar, bool]], one: list[Any], two: list[Any]) -> int:
+    for (_, down), a, b in zip(order, one, two, strict=True):
+        if a == b:
+            continue
+        larger = a is None or (b is not None and a > b)
+        return -1 if larger == down else 1
+    return 0
+
+
+def parsed_key(scalar: Scalar, value: Any) -> Any:
+    if value is None or scalar.python_type not in (UUID, Decimal, datetime, date):
+        return value
+    if scalar.python_type in (UUID, Decimal):
+        return scalar.python_type(value)
+    return scalar.python_type.fromisoformat(value)
+
+
+def key_shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return time_shown(value)
+    return str(value) if isinstance(value, UUID | Decimal | date) else value
+
+
+def time_shown(value: datetime) -> str:
+    """RFC 3339 as PostgreSQL writes it in JSON: UTC, without trailing zeros of the fraction."""
+    text = value.isoformat()
+    whole, dot, rest = text.partition(".")
+    return f"{whole}.{rest[:6].rstrip('0')}{rest[6:]}" if dot else text
+
+
+def shown(scalar: Scalar, value: Any) -> Any:
+    if value is None:
+        return None
+    if scalar.python_type is UUID:
+        return f"{scalar.id_prefix}_{value}"
+    if isinstance(value, datetime):
+        return time_shown(value)
+    return str(value) if isinstance(value, Decimal | date) else value
+
+
+def given(scalar: Scalar, wanted: Any) -> Any:
+    """A filter's operand as the column has it."""
+    if isinstance(wanted, list):
+        return [given(scalar, each) for each in wanted]
+    if isinstance(wanted, bool) or scalar.python_type not in (UUID, Decimal, datetime, date):
+        return wanted
+    if scalar.python_type is UUID:
+        return UUID(wanted.rpartition("_")[2])
+    return Decimal(wanted) if scalar.python_type is Decimal else scalar.python_type.fromisoformat(wanted)
+
+
+def known(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda actual, wanted: actual is not None and test(actual, wanted)
+
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": known(lambda actual, wanted: actual == wanted),
+    "ne": lambda actual, wanted: actual != wanted,
+    "in": known(lambda actual, wanted: actual in wanted),
+    "notIn": lambda actual, wanted: actual is None or actual not in wanted,
+    "lt": known(lambda actual, wanted: actual < wanted),
+    "lte": known(lambda actual, wanted: actual <= wanted),
+    "gt": known(lambda actual, wanted: actual > wanted),
+    "gte": known(lambda actual, wanted: actual >= wanted),
+    "isNull": lambda actual, wanted: (actual is None) == wanted,
+    "startsWith": known(lambda actual, wanted: actual.startswith(wanted)),
+    "contains": known(lambda actual, wanted: wanted.lower() in actual.lower()),
+    "has": known(lambda actual, wanted: wanted in actual),
+}
