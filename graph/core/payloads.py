@@ -50,6 +50,8 @@ class Payload:
         self._values = {"errors": errors, **values}
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # else graphql-core finds an `__await__` and awaits the payload
         return self._values.get(name)
 
 

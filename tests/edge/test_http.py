@@ -292,7 +292,7 @@ class TestSignIn:
         assert response.json() == {"data": {"organizations": {"nodes": [{"name": "O"}]}}}
 
     @pytest.mark.parametrize(
-        "header", ["Bearer x", "Bearer a.b.c", "Bearer", "Bearer  ", "Basic eDp5", "x", "Bearer \xe9", "Bearer a b"]
+        "header", ["Bearer x", "Bearer a.b.c", "Bearer", "Basic eDp5", "x", "Bearer \xe9", "Bearer a b"]
     )
     @pytest.mark.parametrize("accept", [JSON, GRAPHQL])
     async def test_a_bad_token_is_401(self, client: httpx.AsyncClient, header: str, accept: str) -> None:
