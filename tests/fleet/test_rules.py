@@ -186,10 +186,11 @@ def test_dates(value, day: date) -> None:
         ("soon", "2004-03-12"),
         ("12 Foo 2004", "2004-03-12"),
         (2004, "2004-03-12"),
+        (date(1905, 6, 26), "a year alone"),
         (True, "2004-03-12"),
         (12, "2004-03-12"),
         (99999999, "2004-03-12"),
-        ("0004-03-12", "before 1900"),
+        ("0004-03-12", "before 1910"),
     ],
 )
 def test_dates_refused(value, hint: str) -> None:

@@ -10,7 +10,8 @@ from domain.errors import ErrorCode, UserErrors, refuse
 EXCEL_EPOCH = date(1899, 12, 30)
 FIRST_SERIAL = 3_654  # 1910; a smaller number is more likely a year that lost its day
 LAST_SERIAL = 73_415  # the end of 2100
-EARLIEST_YEAR = 1900
+# A year alone in a cell that shows dates is a day of 1905: whoever typed 2004 sees 26 June 1905.
+EARLIEST_YEAR = 1910
 
 ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?")
 YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})")
@@ -121,7 +122,10 @@ def _real(year: int, month: int, day: int) -> date | None:
 
 def _checked(found: date) -> date:
     if found.year < EARLIEST_YEAR:
-        raise refuse(ErrorCode.OUT_OF_RANGE, f"{found} is before {EARLIEST_YEAR}; check the year.")
+        raise refuse(
+            ErrorCode.OUT_OF_RANGE,
+            f"{found} is before {EARLIEST_YEAR}; check the year (a spreadsheet shows a year alone as a day of 1905).",
+        )
     return found
 
 
