@@ -1,5 +1,6 @@
 """A parsed and validated operation, and what it is compiled against."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails
 
+from domain.errors import BadUserInputError
 from graph.compiler import keyset
 from graph.compiler.projection import Registry
 from graph.compiler.roots import Root
@@ -99,7 +101,9 @@ def _shape_of_use(kind: GraphQLInputType, uses: frozenset[str], value: Any) -> H
     if "size" in uses:
         parts.append(value)
     if "cursor" in uses:
-        parts.append(keyset.null_mask(value))
+        # A subscription's `after` is a cursor of the log and no connection's; a connection refuses what is none.
+        with contextlib.suppress(BadUserInputError):
+            parts.append(keyset.null_mask(value))
     if "id" in uses:
         values = value if isinstance(value, list) else [value]
         parts.append(tuple(sorted({ids.prefix_of(item) for item in values})))

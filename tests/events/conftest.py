@@ -36,10 +36,10 @@ async def redis(settings: Settings) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
+def valkey(folder: Path) -> Iterator[Valkey]:
     """A server that the test may stop and start."""
     account = server_account()
-    server = Valkey(servers_folder(tmp_path, account), account, throwaway=True)
+    server = Valkey(servers_folder(folder, account), account, throwaway=True)
     server.start()
     yield server
     server.stop()
