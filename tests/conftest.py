@@ -2,6 +2,7 @@
 SMTP server. Each xdist worker has all of them for itself."""
 
 import contextlib
+import shutil
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from db.migrate import upgrade
 from db.session import Database
 from runtime import settings as settings_module
 from runtime.secrets import ensure_secrets
-from runtime.servers.throwaway import Throwaway, throwaway, with_database
+from runtime.servers.throwaway import Throwaway, scratch_folder, throwaway, with_database
 from runtime.settings import Settings
 
 TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for whoever wants a fresh one
@@ -30,6 +32,14 @@ TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for who
 def servers() -> Iterator[Throwaway]:
     with throwaway() as running:
         yield running
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that an unprivileged server may enter (pytest's own tmp_path is 0700)."""
+    path = scratch_folder()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

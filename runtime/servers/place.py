@@ -34,11 +34,20 @@ def servers_folder(data_dir: Path, account: Account) -> Path:
     if folder.exists() and (not mark.exists() or _text(counterpart) != mark.read_text()):
         shutil.rmtree(folder)
     if not folder.exists():
+        _prune()
         folder.mkdir(parents=True)
-        text = f"{folder}\n{os.urandom(8).hex()}\n"
+        text = f"{data_dir}\n{os.urandom(8).hex()}\n"
         replace_text(counterpart, text)
         replace_text(mark, text)
     return _made(folder)
+
+
+def _prune() -> None:
+    """Delete what is left of data folders that are gone."""
+    for mark in ELSEWHERE.glob("*/mark"):
+        owner = Path(mark.read_text().partition("\n")[0])
+        if owner.is_absolute() and not owner.exists():
+            shutil.rmtree(mark.parent, ignore_errors=True)
 
 
 def _made(folder: Path) -> Path:

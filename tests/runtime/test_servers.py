@@ -1,6 +1,7 @@
 """The embedded servers: who they run as, whom they let in, and what they survive."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +191,11 @@ def test_data_of_a_private_folder_goes_elsewhere(folder: Path, monkeypatch: pyte
     assert (servers / "kept").exists()
     (data / "servers.elsewhere").unlink()  # as `rm -r .opsgraph` does
     assert not (place.servers_folder(data, nobody) / "kept").exists()
+    other = folder / "home" / "other"
+    other.mkdir()
+    shutil.rmtree(data)
+    place.servers_folder(other, nobody)
+    assert not servers.exists()  # the next one cleans up
 
 
 def test_throwaway_leaves_nothing() -> None:

@@ -19,10 +19,10 @@ from workers.jobs import Runner
 
 
 @pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
+def valkey(folder: Path) -> Iterator[Valkey]:
     """A server that the test may stop, empty and start."""
     account = server_account()
-    server = Valkey(servers_folder(tmp_path, account), account, throwaway=True)
+    server = Valkey(servers_folder(folder, account), account, throwaway=True)
     server.start()
     yield server
     server.stop()
