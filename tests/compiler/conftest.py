@@ -22,9 +22,9 @@ from tests.compiler.population import ORGS, populate, uid
 ALL = frozenset(str(permission) for permission in Permission)
 
 
-def actor(org: UUID = ORGS[0], permissions: frozenset[str] = ALL) -> Actor:
-    # A person of the first organization (0..7) who is also in the second (6, 7).
-    return Actor(org, uid(0, 1, 6), permissions, session_id=uid(0, 10, 1))
+def actor(org: UUID = ORGS[0], permissions: frozenset[str] = ALL, person: int = 6) -> Actor:
+    """People 0..7 of the population are in the first organization, 6..13 in the second; 6 and 7 are in both."""
+    return Actor(org, uid(0, 1, person), permissions, session_id=uid(0, 10, 1))
 
 
 @dataclass

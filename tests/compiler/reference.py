@@ -108,7 +108,8 @@ async def gather(engine: AsyncEngine, schema: BuiltSchema, actor: Actor) -> Fact
                     facts.joins[key] = {tuple(row) for row in await connection.execute(query)}
         for root in schema.roots.values():
             if root.kind == "self":
-                assert root.target and root.where
+                assert root.target
+                assert root.where
                 query = sa.select(root.target.model.id).where(root.where(root.target.model, binds))
                 facts.selves[root.name] = set((await connection.execute(query)).scalars())
     return facts
