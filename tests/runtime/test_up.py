@@ -1,0 +1,153 @@
+"""`opsgraph up`: one line of JSON, nothing left behind, and everything it survives."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runtime.paths import PROJECT
+from runtime.processes import Mark
+from runtime.settings import Settings
+from tests.runtime.waiting import until
+
+PARTS = ("servers/postgres", "servers/valkey", "api", "worker")
+
+
+class Up:
+    """A running `opsgraph up` on `data`."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        bare = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+        self.environment = bare | {"PYTHONPATH": str(PROJECT), "DATA_DIR": str(data)}
+        self.process = subprocess.Popen(
+            [*self.command("up"), "--port", "0", "--json", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(self.process.communicate()[1])
+        self.said = json.loads(line)
+
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "runtime.cli", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.said['url']}/ready", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def mark(self, part: str) -> Mark | None:
+        return Mark.load(self.data / f"{part}.pid")
+
+    def marks(self) -> list[Mark]:
+        found = [self.mark(part) for part in PARTS]
+        assert all(mark is not None and mark.alive() for mark in found)
+        return [mark for mark in found if mark is not None]
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[float, str, str]:
+        """Seconds it took, and what more it wrote to standard output and error."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return time.monotonic() - started, out, err
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    from runtime.servers.throwaway import scratch_folder
+
+    folder = scratch_folder()
+    yield folder / "data"
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+@pytest.fixture
+def up(data: Path) -> Iterator[Up]:
+    running = Up(data)
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def test_it_says_one_line_and_leaves_nothing(up: Up) -> None:
+    assert set(up.said) == {"url", "graphql", "ws", "demo"}
+    assert up.said["graphql"] == f"{up.said['url']}/graphql"
+    assert up.said["ws"].startswith("ws://")
+    assert up.said["demo"]
+    assert all(set(each) >= {"organization", "email", "password", "roles"} for each in up.said["demo"])
+    assert up.ready()
+    second = up.run("up", "--port", "0")
+    assert second.returncode == 1
+    assert "already runs on" in second.stderr
+    assert up.run("migrate").returncode == 0  # finds the servers of the running one
+    marks = up.marks()
+    seconds, out, err = up.stop()
+    assert seconds < 5
+    assert up.process.returncode == 0
+    assert out == ""
+    assert "Traceback" not in err
+    assert not any(mark.alive() for mark in marks)
+    assert "There is no server" in up.run("migrate").stderr
+
+
+def test_it_heals_whatever_is_killed(up: Up) -> None:
+    for part in PARTS:
+        mark = up.mark(part)
+        assert mark is not None
+        os.kill(mark.pid, signal.SIGKILL)
+        until(lambda part=part, mark=mark: up.mark(part) not in (mark, None), what=f"the restart of {part}")  # type: ignore[misc]
+        until(up.ready, what=f"readiness after {part} was killed")
+    marks = up.marks()
+    seconds, _, err = up.stop(signal.SIGINT)
+    assert seconds < 5
+    assert all(f"{name} runs again" in err for name in ("PostgreSQL", "Valkey", "The API", "The worker"))
+    assert not any(mark.alive() for mark in marks)
+
+
+def test_after_kill_9_of_itself_the_next_one_starts_with_the_data(up: Up, data: Path) -> None:
+    demo, marks = up.said["demo"], up.marks()
+    up.process.kill()
+    up.process.communicate()
+    again = Up(data)
+    try:
+        assert again.said["demo"] == demo
+        assert again.ready()
+        until(lambda: not any(mark.alive() for mark in marks), what="the end of the earlier processes")
+        assert again.run("audit", "verify").returncode == 0
+    finally:
+        again.stop()
+
+
+def test_a_taken_port_is_a_sentence(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            Up.command("up", "--port", port, "--data", str(data)),
+            env=os.environ | {"PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"Port {port}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
