@@ -41,28 +41,29 @@ FROM outbox_pending ORDER BY position LIMIT {batch}
 
 HEADS = "SELECT org_id, seq, hash, recorded_at FROM event_heads WHERE org_id = ANY($1)"
 
+# What goes into the log is what came out of the outbox, in one statement; only the numbers come from here.
 MOVE = """
-WITH gone AS (
-    DELETE FROM outbox_pending WHERE position = ANY($1::bigint[]) RETURNING 1
+WITH moved AS (
+    DELETE FROM outbox_pending p
+    USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[])
+        AS n (position, seq, recorded_at, previous_hash, hash)
+    WHERE p.position = ANY($1::bigint[]) AND p.position = n.position  -- the array is what uses the index
+    RETURNING p.*, n.seq, n.recorded_at, n.previous_hash, n.hash
 ), written AS (
     INSERT INTO event_log (org_id, seq, recorded_at, id, actor_id, impersonator_id, type, target_type,
                            target_id, before, after, occurred_at, previous_hash, hash)
-    SELECT e.org_id, e.seq, e.recorded_at, e.id, e.actor_id, e.impersonator_id, e.type, e.target_type,
-           e.target_id, e.before::json, e.after::json, e.occurred_at, e.previous_hash, e.hash
-    FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::uuid[],
-                $8::text[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::timestamptz[],
-                $14::text[], $15::text[])
-        AS e (org_id, seq, recorded_at, id, actor_id, impersonator_id, type, target_type, target_id,
-              before, after, occurred_at, previous_hash, hash)
+    SELECT org_id, seq, recorded_at, id, actor_id, impersonator_id, type, target_type,
+           target_id, before, after, occurred_at, previous_hash, hash
+    FROM moved
     RETURNING 1
 ), heads AS (
     INSERT INTO event_heads (org_id, seq, hash, recorded_at)
-    SELECT * FROM unnest($16::uuid[], $17::bigint[], $18::text[], $19::timestamptz[])
+    SELECT * FROM unnest($6::uuid[], $7::bigint[], $8::text[], $9::timestamptz[])
     ON CONFLICT (org_id) DO UPDATE
         SET seq = excluded.seq, hash = excluded.hash, recorded_at = excluded.recorded_at
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM written), (SELECT count(*) FROM heads)
+SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM heads)
 """
 
 
@@ -158,30 +159,24 @@ async def ensure_partitions(connection: Connection) -> int:
 
 async def _write(connection: Connection, pending: Sequence[asyncpg.Record], heads: dict[UUID, Head]) -> None:
     """Number, chain and store `pending`, and raise `heads` accordingly."""
-    entries: list[Entry] = []
-    previous: list[str] = []
-    hashes: list[str] = []
+    numbers: list[tuple[int, int, datetime, str, str]] = []
     for row in pending:
         head = heads.get(row["org_id"]) or Head(0, GENESIS, row["now"])
         # Never before the event it follows, whatever the server's clock did: partitions are number ranges.
         entry = _entry(row, head.seq + 1, max(row["now"], head.recorded_at))
-        entries.append(entry)
-        previous.append(head.hash)
-        hashes.append(digest(entry, head.hash))
-        heads[row["org_id"]] = Head(entry.seq, hashes[-1], entry.recorded_at)
-    gone, written, raised = await connection.fetchrow(  # type: ignore[misc]
+        found = digest(entry, head.hash)
+        numbers.append((row["position"], entry.seq, entry.recorded_at, head.hash, found))
+        heads[row["org_id"]] = Head(entry.seq, found, entry.recorded_at)
+    written, raised = await connection.fetchrow(  # type: ignore[misc]
         MOVE,
-        [row["position"] for row in pending],
-        *_columns(entries),
-        previous,
-        hashes,
+        *(list(column) for column in zip(*numbers, strict=True)),
         list(heads),
         [head.seq for head in heads.values()],
         [head.hash for head in heads.values()],
         [head.recorded_at for head in heads.values()],
     )
-    if not gone == written == len(pending) or raised != len(heads):
-        raise RuntimeError(f"The relay read {len(pending)} events, deleted {gone} and wrote {written}.")
+    if written != len(pending) or raised != len(heads):
+        raise RuntimeError(f"The relay read {len(pending)} events and moved {written}; {raised} heads were raised.")
 
 
 def _entry(row: asyncpg.Record, seq: int, recorded_at: datetime) -> Entry:
@@ -199,21 +194,3 @@ def _entry(row: asyncpg.Record, seq: int, recorded_at: datetime) -> Entry:
         row["before"],
         row["after"],
     )
-
-
-def _columns(entries: list[Entry]) -> list[list[object]]:
-    names = (
-        "org_id",
-        "seq",
-        "recorded_at",
-        "id",
-        "actor_id",
-        "impersonator_id",
-        "type",
-        "target_type",
-        "target_id",
-        "before",
-        "after",
-        "occurred_at",
-    )
-    return [[getattr(entry, name) for entry in entries] for name in names]
