@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import any_, delete, func, select
 from uuid_utils.compat import uuid7
 
 from db.identity.departments import DepartmentMembership
@@ -149,7 +149,7 @@ async def _check_other_owner(ctx: Ctx, membership: Membership) -> None:
         .where(
             Membership.org_id == ctx.actor.org_id,
             Membership.state == MembershipState.ACTIVE,
-            Membership.roles.any(OWNER),  # type: ignore[arg-type]  # the array operator, not a relationship's
+            any_(Membership.roles) == OWNER,
             Membership.id != membership.id,
         )
     )

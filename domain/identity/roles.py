@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, select
 from uuid_utils.compat import uuid7
 
 from db.identity.memberships import Membership, MembershipState
@@ -74,7 +74,7 @@ async def delete(ctx: Ctx, id: UUID, *, expected_version: int) -> UUID:
         .where(
             Membership.org_id == ctx.actor.org_id,
             Membership.state == MembershipState.ACTIVE,
-            Membership.roles.any(role.key),  # type: ignore[arg-type]  # the array operator
+            any_(Membership.roles) == role.key,
         )
     )
     if holders:

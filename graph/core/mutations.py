@@ -119,7 +119,9 @@ async def _render(session: AsyncSession, parts: EntityParts, entities: dict[str,
     connection = await session.connection()
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
-    return await driver.fetchrow(parts.plan.sql, *parts.arguments(entities))
+    # SQLAlchemy decodes json on its connections; as text the rendered answer stays what PostgreSQL wrote.
+    columns = ", ".join(f"r.c{index}::text" for index in range(len(parts.plan.keys)))
+    return await driver.fetchrow(f"SELECT {columns} FROM ({parts.plan.sql}) r", *parts.arguments(entities))  # noqa: S608
 
 
 def mutation(
