@@ -10,7 +10,7 @@ from db.fleet.aircraft import Aircraft, AircraftStatus
 from db.fleet.aircraft_types import AircraftType
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain.context import Ctx
-from domain.errors import ErrorCode, UserError, refuse
+from domain.errors import ErrorCode, NotFoundError, UserError, refuse
 from domain.fleet import utilisation
 from domain.fleet.rules import designators, registrations, texts
 from domain.fleet.rules import utilisation as rules
@@ -58,7 +58,7 @@ async def create(
     values = _checked(refusals, given, now_here)
     await _check_against_fleet(ctx, refusals, values)
     if opening is not None:
-        utilisation.check_opening(refusals, opening, today=now_here, manufactured=manufactured_on)
+        utilisation.check_opening(refusals, opening, today=now_here, manufactured=values["manufactured_on"])
     refusals.finish()
     made = Aircraft(org_id=ctx.actor.org_id, status=status, **values)
     ctx.session.add(made)
@@ -118,7 +118,6 @@ async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = 
         raise refuse(
             ErrorCode.IN_USE,
             f"{found.registration} has recorded utilisation, which is kept; set its status to RETIRED instead.",
-            "input",
             "id",
         )
     before = snapshot(found, FIELDS + TOTALS)
@@ -126,6 +125,13 @@ async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = 
     await ctx.session.flush()
     ctx.record("aircraft.deleted", PREFIX, aircraft_id, before=before)
     return aircraft_id
+
+
+async def access(ctx: Ctx, aircraft_id: UUID) -> None:
+    """Raises NotFoundError unless the actor may follow this aircraft."""
+    ctx.check(Permission.FLEET_READ)
+    if await find(ctx, Aircraft, aircraft_id) is None:
+        raise NotFoundError("There is no aircraft with this id in the organization.")
 
 
 def _checked(refusals: Refusals, given: dict[str, Any], today: date) -> dict[str, Any]:

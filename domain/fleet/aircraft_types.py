@@ -106,7 +106,7 @@ async def delete(ctx: Ctx, type_id: UUID, *, expected_version: int | None = None
 
 def _in_use(why: str) -> UserErrors:
     message = f"{why}; give those aircraft another type or delete them first."
-    return refuse(ErrorCode.IN_USE, message, "input", "id")
+    return refuse(ErrorCode.IN_USE, message, "id")
 
 
 def _checked(refusals: Refusals, given: dict[str, Any]) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from sqlalchemy.orm import aliased
 from db.fleet.aircraft import Aircraft
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain.context import Ctx
-from domain.errors import ErrorCode, NotFoundError
+from domain.errors import ErrorCode, NotFoundError, refuse
 from domain.fleet.rules import texts
 from domain.fleet.rules import utilisation as rules
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.rules.utilisation import Amount
 from domain.fleet.support import fetch, today
 from domain.permissions import Permission
+
+MOST_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ async def record(
 
 async def record_flights(ctx: Ctx, *, aircraft_id: UUID, flights: Sequence[Flight]) -> list[UUID]:
     """Many entries of one aircraft, all or none, in a constant number of statements."""
+    if not 1 <= len(flights) <= MOST_AT_ONCE:
+        raise refuse(ErrorCode.OUT_OF_RANGE, f"Give 1 to {MOST_AT_ONCE} flights at once.", "input", "flights")
     return await _record(ctx, aircraft_id, flights, lambda index: ("flights", str(index)))
 
 
@@ -135,7 +139,7 @@ def check_opening(
     required: bool = False,
 ) -> None:
     """Keeps what speaks against an opening entry; an empty one is fine unless `required`."""
-    path = () if required else ("opening",)
+    path = ("opening",)
     refusals.take(lambda count: rules.minutes(count, UtilisationKind.OPENING), opening.minutes, *path, "minutes")
     refusals.take(rules.cycles, opening.cycles, *path, "cycles")
     refusals.take(

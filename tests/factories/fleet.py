@@ -1,14 +1,15 @@
 """Aircraft types, aircraft and flights, made by the domain commands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, union_all
 
+from db.events.log import EventLog
 from db.events.outbox import OutboxEvent
 from db.fleet.aircraft import Aircraft
 from db.fleet.aircraft_types import AircraftCategory
@@ -85,10 +86,22 @@ async def totals(db: Database, actor: Actor, aircraft_id: UUID) -> tuple[int, in
     return stored[0], stored[1]
 
 
-async def pending_events(db: Database, target_id: UUID) -> list[OutboxEvent]:
-    """What was recorded about a target and no relay has moved yet."""
+async def events_of(db: Database, target_id: UUID) -> Sequence[Any]:
+    """What was recorded about a target, in order, whether the relay has numbered it yet or not."""
+    shown = ("type", "target_type", "actor_id", "before", "after")
+    numbered = select(literal(0).label("part"), EventLog.seq.label("place"), *(getattr(EventLog, n) for n in shown))
+    pending = select(literal(1), OutboxEvent.position, *(getattr(OutboxEvent, n) for n in shown))
+    both = union_all(
+        numbered.where(EventLog.target_id == target_id), pending.where(OutboxEvent.target_id == target_id)
+    ).subquery()
     async with db.platform() as session:
-        rows = await session.scalars(
-            select(OutboxEvent).where(OutboxEvent.target_id == target_id).order_by(OutboxEvent.position)
-        )
-        return list(rows.all())
+        return (await session.execute(select(both).order_by(both.c.part, both.c.place))).all()
+
+
+async def count_events(db: Database, org_id: UUID) -> int:
+    """How many events the organization has, numbered or not."""
+    both = union_all(
+        select(EventLog.id).where(EventLog.org_id == org_id), select(OutboxEvent.id).where(OutboxEvent.org_id == org_id)
+    ).subquery()
+    async with db.platform() as session:
+        return int(await session.scalar(select(func.count()).select_from(both)) or 0)

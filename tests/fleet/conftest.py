@@ -1,36 +1,41 @@
 """An organization of its own for every test of the fleet."""
 
+import httpx
 import pytest
-from uuid_utils.compat import uuid7
+from sqlalchemy import update
 
-from db.identity.memberships import Membership
 from db.identity.organizations import Organization
-from db.identity.users import User
 from db.session import Database
 from domain.context import Actor
-from domain.permissions import Permission
+from runtime.settings import Settings
+from tests.factories import identity
+from tests.factories.api import Api
+from tests.factories.identity import Person
 
-EVERYTHING = frozenset(permission.value for permission in Permission)
 
-
-async def new_actor(db: Database, *, time_zone: str = "UTC") -> Actor:
-    """A member with every permission, in a new organization."""
-    org_id, user_id = uuid7(), uuid7()
-    tail = org_id.hex[-12:]
-    async with db.platform() as session:
-        session.add(Organization(id=org_id, slug=f"fleet-{tail}", name="Test", kind="AMO", time_zone=time_zone))
-        session.add(User(id=user_id, email=f"{tail}@example.org", name="Tess Ting"))
-        await session.flush()
-        session.add(Membership(org_id=org_id, user_id=user_id, roles=["OWNER"]))
-    return Actor(org_id, user_id, EVERYTHING)
+async def in_time_zone(db: Database, actor: Actor, time_zone: str) -> None:
+    """Move the actor's organization."""
+    async with db.tenant(actor.org_id, actor.user_id) as session:
+        await session.execute(update(Organization).where(Organization.id == actor.org_id).values(time_zone=time_zone))
 
 
 @pytest.fixture
-async def actor(db: Database) -> Actor:
-    return await new_actor(db)
+async def owner(db: Database, settings: Settings) -> Person:
+    return await identity.owner(db, settings)
 
 
 @pytest.fixture
-async def stranger(db: Database) -> Actor:
+async def actor(db: Database, owner: Person) -> Actor:
+    return await identity.actor(db, owner)
+
+
+@pytest.fixture
+async def stranger(db: Database, settings: Settings) -> Actor:
     """Somebody in another organization."""
-    return await new_actor(db)
+    return await identity.actor(db, await identity.owner(db, settings))
+
+
+@pytest.fixture
+def api(http: httpx.AsyncClient, owner: Person) -> Api:
+    """The running application, asked by the owner of the test's organization."""
+    return Api(http, owner.token)

@@ -15,7 +15,7 @@ from domain.errors import ConflictError, ErrorCode, ForbiddenError, NotFoundErro
 from domain.fleet import aircraft
 from domain.fleet.utilisation import Opening
 from tests.factories import fleet
-from tests.fleet.conftest import new_actor
+from tests.fleet.conftest import in_time_zone
 from tests.fleet.test_aircraft_types import codes
 
 
@@ -32,7 +32,7 @@ async def test_create_with_an_opening(db: Database, actor: Actor) -> None:
     assert (made.registration, made.serial_number, made.base_airport) == ("D-AIBC", "MSN 7", "EDDF")
     assert (made.status, made.version) == ("ACTIVE", 1)
     assert await fleet.totals(db, actor, aircraft_id) == (74070, 800)
-    created, recorded = await fleet.pending_events(db, aircraft_id)
+    created, recorded = await fleet.events_of(db, aircraft_id)
     assert (created.type, recorded.type) == ("aircraft.created", "aircraft.utilisation_recorded")
     assert recorded.before == {"total_minutes": 0, "total_cycles": 0}
     assert recorded.after["kind"] == "OPENING"
@@ -82,15 +82,15 @@ async def test_a_type_of_another_organization_is_not_found(db: Database, actor: 
     assert codes(caught.value) == {(ErrorCode.NOT_FOUND, "typeId")}
 
 
-async def test_today_is_the_organizations(db: Database) -> None:
-    auckland = await new_actor(db, time_zone="Pacific/Auckland")
+async def test_today_is_the_organizations(db: Database, actor: Actor) -> None:
+    await in_time_zone(db, actor, "Pacific/Auckland")
     now = datetime(2024, 6, 30, 13, tzinfo=UTC)  # 1 July in Auckland
-    type_id = await fleet.aircraft_type(db, auckland)
+    type_id = await fleet.aircraft_type(db, actor)
     values = {"registration": "ZK-ABC", "type_id": type_id, "serial_number": "1"}
     with pytest.raises(UserErrors):
-        async with fleet.command(db, auckland, now=now) as ctx:
+        async with fleet.command(db, actor, now=now) as ctx:
             await aircraft.create(ctx, **values, manufactured_on=date(2024, 7, 2))
-    async with fleet.command(db, auckland, now=now) as ctx:
+    async with fleet.command(db, actor, now=now) as ctx:
         await aircraft.create(ctx, **values, manufactured_on=date(2024, 7, 1))
 
 
@@ -100,7 +100,7 @@ async def test_update(db: Database, actor: Actor) -> None:
     changes: aircraft.Changes = {"registration": "d-aupe", "type_id": other_type, "base_airport": None}
     async with fleet.command(db, actor) as ctx:
         await aircraft.update(ctx, aircraft_id, expected_version=1, changes=changes)
-    event = (await fleet.pending_events(db, aircraft_id))[-1]
+    event = (await fleet.events_of(db, aircraft_id))[-1]
     assert event.type == "aircraft.updated"
     assert event.after == {"registration": "D-AUPE", "type_id": str(other_type), "base_airport": None}
     assert event.before["base_airport"] == "EDDF"
@@ -145,7 +145,7 @@ async def test_status(db: Database, actor: Actor) -> None:
     for _ in range(2):
         async with fleet.command(db, actor) as ctx:
             await aircraft.set_status(ctx, aircraft_id, status=AircraftStatus.STORED)
-    _, changed = await fleet.pending_events(db, aircraft_id)
+    _, changed = await fleet.events_of(db, aircraft_id)
     assert (changed.type, changed.before, changed.after) == (
         "aircraft.status_changed",
         {"status": "ACTIVE"},
@@ -161,7 +161,7 @@ async def test_only_an_aircraft_that_never_flew_is_deleted(db: Database, actor: 
     async with fleet.command(db, actor) as ctx:
         await aircraft.delete(ctx, mistaken)
     assert await load(db, actor, mistaken) is None
-    event = (await fleet.pending_events(db, mistaken))[-1]
+    event = (await fleet.events_of(db, mistaken))[-1]
     assert (event.type, event.before["total_minutes"]) == ("aircraft.deleted", 600)
     flown = await fleet.aircraft(db, actor)
     await fleet.flight(db, actor, flown)

@@ -12,7 +12,8 @@ from tests.factories import fleet
 
 
 def codes(refused: UserErrors) -> set[tuple[ErrorCode, str]]:
-    return {(error.code, ".".join(error.path[1:])) for error in refused.errors}
+    """What was refused, and where under the mutation's `input`."""
+    return {(error.code, ".".join(error.path).removeprefix("input").lstrip(".")) for error in refused.errors}
 
 
 async def load(db: Database, actor: Actor, type_id) -> AircraftType | None:
@@ -26,7 +27,7 @@ async def test_create_cleans_its_input(db: Database, actor: Actor) -> None:
     )
     made = await load(db, actor, type_id)
     assert (made.manufacturer, made.icao_designator, made.version) == ("De Havilland", "DH8D", 1)
-    (event,) = await fleet.pending_events(db, type_id)
+    (event,) = await fleet.events_of(db, type_id)
     assert (event.type, event.target_type, event.actor_id) == ("aircraft_type.created", "at", actor.user_id)
     assert event.after["icao_designator"] == "DH8D"
     assert event.before is None
@@ -77,7 +78,7 @@ async def test_update_records_what_changed(db: Database, actor: Actor) -> None:
     async with fleet.command(db, actor) as ctx:
         changes: aircraft_types.Changes = {"engine_count": 2, "icao_designator": "A320"}
         await aircraft_types.update(ctx, type_id, expected_version=1, changes=changes)
-    created, updated = await fleet.pending_events(db, type_id)
+    created, updated = await fleet.events_of(db, type_id)
     assert updated.type == "aircraft_type.updated"
     assert (updated.before, updated.after) == ({"engine_count": None}, {"engine_count": 2})
     assert (await load(db, actor, type_id)).version == 2
@@ -88,7 +89,7 @@ async def test_update_that_changes_nothing_leaves_no_trace(db: Database, actor: 
     type_id = await fleet.aircraft_type(db, actor)
     async with fleet.command(db, actor) as ctx:
         await aircraft_types.update(ctx, type_id, expected_version=1, changes={"engine_count": 2})
-    assert len(await fleet.pending_events(db, type_id)) == 1
+    assert len(await fleet.events_of(db, type_id)) == 1
     assert (await load(db, actor, type_id)).version == 1
 
 
@@ -112,7 +113,7 @@ async def test_a_type_in_use_is_not_deleted(db: Database, actor: Actor) -> None:
     async with fleet.command(db, actor) as ctx:
         await aircraft_types.delete(ctx, unused, expected_version=1)
     assert await load(db, actor, unused) is None
-    assert (await fleet.pending_events(db, unused))[-1].before["manufacturer"] == "Airbus"
+    assert (await fleet.events_of(db, unused))[-1].before["manufacturer"] == "Airbus"
 
 
 async def test_other_organizations_and_missing_permissions(db: Database, actor: Actor, stranger: Actor) -> None:

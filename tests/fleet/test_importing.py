@@ -10,7 +10,6 @@ import pytest
 from openpyxl import Workbook
 from sqlalchemy import event, func, select
 
-from db.events.outbox import OutboxEvent
 from db.fleet.aircraft import Aircraft
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
 from db.fleet.utilisation import UtilisationEntry
@@ -69,17 +68,14 @@ async def load(db: Database, actor: Actor, content: bytes, *, dry_run: bool = Fa
 
 
 async def counts(db: Database, actor: Actor) -> dict[str, int]:
-    """Rows of the organization, its pending events, and the sum of all versions."""
+    """Rows of the organization, its events, and the sum of all versions."""
     async with db.tenant(actor.org_id, actor.user_id) as session:
         found = {
             model.__tablename__: await session.scalar(select(func.count()).select_from(model))
             for model in (AircraftType, Aircraft, UtilisationEntry)
         }
         found["versions"] = await session.scalar(select(func.coalesce(func.sum(Aircraft.version), 0)))
-    async with db.platform() as session:
-        found["events"] = await session.scalar(
-            select(func.count()).select_from(OutboxEvent).where(OutboxEvent.org_id == actor.org_id)
-        )
+    found["events"] = await fleet.count_events(db, actor.org_id)
     return found
 
 
@@ -164,7 +160,7 @@ async def test_changed_rows_update_and_blank_cells_leave(db: Database, actor: Ac
     assert (stored.serial_number, stored.status, stored.base_airport, stored.version) == ("1X", "STORED", "EDDF", 2)
     after = await counts(db, actor)
     assert (after["events"], after["versions"]) == (before["events"] + 1, before["versions"] + 1)
-    event = (await fleet.pending_events(db, stored.id))[-1]
+    event = (await fleet.events_of(db, stored.id))[-1]
     assert (event.type, event.before) == ("aircraft.updated", {"serial_number": "1", "status": "ACTIVE"})
     assert event.after == {"serial_number": "1X", "status": "STORED"}
 

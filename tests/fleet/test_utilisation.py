@@ -36,7 +36,7 @@ async def test_a_flight_moves_the_totals(db: Database, actor: Actor) -> None:
     made = await entry(db, actor, entry_id)
     assert (made.kind, made.reporter_id, made.note) == ("FLIGHT", actor.user_id, "two legs")
     assert await fleet.totals(db, actor, aircraft_id) == (695, 6)
-    event = (await fleet.pending_events(db, aircraft_id))[-1]
+    event = (await fleet.events_of(db, aircraft_id))[-1]
     assert event.type == "aircraft.utilisation_recorded"
     assert event.before == {"total_minutes": 600, "total_cycles": 4}
     assert event.after["entry_id"] == str(entry_id)
@@ -83,7 +83,7 @@ async def test_many_flights_are_all_or_none(db: Database, actor: Actor) -> None:
         ids = await utilisation.record_flights(ctx, aircraft_id=aircraft_id, flights=good)
     assert len(set(ids)) == 5
     assert await fleet.totals(db, actor, aircraft_id) == (300, 5)
-    assert [e.after["total_cycles"] for e in (await fleet.pending_events(db, aircraft_id))[1:]] == [1, 2, 3, 4, 5]
+    assert [e.after["total_cycles"] for e in (await fleet.events_of(db, aircraft_id))[1:]] == [1, 2, 3, 4, 5]
 
 
 async def test_corrections_state_the_right_value(db: Database, actor: Actor) -> None:
@@ -101,7 +101,7 @@ async def test_corrections_state_the_right_value(db: Database, actor: Actor) -> 
         await correct(db, actor, flight, 75, 2)
     with pytest.raises(UserErrors, match="itself a correction"):
         await correct(db, actor, first, 10, 1)
-    event = (await fleet.pending_events(db, aircraft_id))[-1]
+    event = (await fleet.events_of(db, aircraft_id))[-1]
     assert event.type == "aircraft.utilisation_corrected"
     assert event.after["corrects_id"] == str(flight)
     with pytest.raises(UserErrors) as caught:
@@ -197,7 +197,7 @@ async def test_flights_at_the_same_time_all_count(db: Database, actor: Actor) ->
         *(fleet.flight(db, actor, aircraft_id, flown_on=date(2024, 1, 1) + timedelta(days=n)) for n in range(20))
     )
     assert await fleet.totals(db, actor, aircraft_id) == (1800, 20)
-    numbered = [e.after["total_cycles"] for e in (await fleet.pending_events(db, aircraft_id))[1:]]
+    numbered = [e.after["total_cycles"] for e in (await fleet.events_of(db, aircraft_id))[1:]]
     assert numbered == list(range(1, 21))
 
 
@@ -236,7 +236,7 @@ async def test_other_organizations_and_missing_permissions(db: Database, actor: 
     async with fleet.command(db, reader) as ctx:
         for call in (
             utilisation.record(ctx, aircraft_id=aircraft_id, flown_on=now, minutes=1, cycles=1),
-            utilisation.record_flights(ctx, aircraft_id=aircraft_id, flights=[]),
+            utilisation.record_flights(ctx, aircraft_id=aircraft_id, flights=[Flight(now, 1, 1)]),
             utilisation.open_aircraft_log(ctx, aircraft_id=aircraft_id, opening=Opening(1, 1)),
             utilisation.correct(ctx, flight, minutes=1, cycles=1),
         ):

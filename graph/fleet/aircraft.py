@@ -1,0 +1,211 @@
+"""Aircraft in the graph."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from typing import cast as typed
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import Numeric, cast, func
+
+from db.fleet.aircraft import Aircraft as AircraftRow
+from db.fleet.aircraft import AircraftStatus
+from domain.context import Ctx
+from domain.fleet import aircraft
+from domain.fleet.utilisation import Opening
+from domain.permissions import Permission
+from graph.compiler.projection import column, computed, projection, to_many, to_one
+from graph.compiler.roots import many, one
+from graph.core import ids
+from graph.core.enums import describe
+from graph.core.mutations import mutation
+from graph.core.subscriptions import Listener, subscription
+from graph.events.following import CURSOR, After, changes
+from graph.events.log import Event
+from graph.fleet.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
+
+describe(
+    AircraftStatus,
+    "What an aircraft is doing.",
+    {
+        "ACTIVE": "In service.",
+        "MAINTENANCE": "In maintenance, not available.",
+        "STORED": "Parked for a longer time.",
+        "RETIRED": "Out of service for good: it takes no more utilisation.",
+    },
+)
+
+
+@projection(AircraftRow, prefix="ac", requires=Permission.FLEET_READ, default_order=("registration",))
+class Aircraft:
+    """An aircraft that the organization operates or maintains. Its totals are the sum of its utilisation log."""
+
+    registration = column(
+        "Registration mark in capital letters, as in `D-AIBC`; unique in the organization.", filter=True, order=True
+    )
+    type = to_one("AircraftType", "What type of aircraft it is.", via="type_id")
+    type_id = column("The id of its type, for filters.", id_prefix="at", filter=True)
+    serial_number = column(
+        "The manufacturer's serial number in capital letters; unique for the type.", filter=True, order=True
+    )
+    status = column("What it is doing.", enum=AircraftStatus, filter=True, order=True)
+    manufactured_on = column("The day it was manufactured; null when not stated.", filter=True, order=True)
+    base_airport = column(
+        "ICAO location indicator of its base, as in `EDDF`; null when it has none.", filter=True, order=True
+    )
+    total_minutes = column("Flight time since new, in minutes.", filter=True, order=True)
+    total_hours = computed(
+        "Flight time since new in hours with two decimals, as in `1234.50`. `totalMinutes` is exact.",
+        Decimal,
+        lambda m, _: func.round(cast(m.total_minutes, Numeric) / 60, 2),
+    )
+    total_cycles = column("Flight cycles since new.", filter=True, order=True)
+    utilisation = to_many(
+        "UtilisationEntry", "Its utilisation log, the latest day first unless ordered otherwise.", via="aircraft_id"
+    )
+    version = column(
+        "Counts changes of the record; pass it as `expectedVersion`. Recorded utilisation does not count as one."
+    )
+    created_at = column("When it was added.", filter=True, order=True)
+    updated_at = column("When the record or its totals last changed.", filter=True, order=True)
+
+
+one_aircraft = one("aircraft", Aircraft, "An aircraft by id.")
+aircraft_list = many("aircraftList", Aircraft, "The organization's aircraft.")
+
+REGISTRATION = "Registration mark: 2 to 10 letters, digits and single hyphens; stored in capital letters."
+SERIAL_NUMBER = "The manufacturer's serial number, at most 50 characters; stored in capital letters."
+BASE = "ICAO location indicator of its base: four letters, as in `EDDF`."
+
+
+@strawberry.input(description="What an aircraft had flown before it came into the utilisation log.")
+class OpeningInput:
+    minutes: int = strawberry.field(description="Flight time since new, in minutes.")
+    cycles: int = strawberry.field(description="Flight cycles since new.")
+    on: date | None = strawberry.field(
+        default=strawberry.UNSET, description="The day these totals are of; today in the organization's time zone."
+    )
+    note: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Where they come from; at most 1,000 characters."
+    )
+
+
+@strawberry.input(description="A new aircraft.")
+class CreateAircraftInput:
+    registration: str = strawberry.field(description=REGISTRATION)
+    type_id: strawberry.ID = strawberry.field(description="Its type, `at_…`.")
+    serial_number: str = strawberry.field(description=SERIAL_NUMBER)
+    status: AircraftStatus = strawberry.field(default=AircraftStatus.ACTIVE, description="What it is doing.")
+    manufactured_on: date | None = strawberry.field(
+        default=strawberry.UNSET, description="The day it was manufactured; not in the future."
+    )
+    base_airport: str | None = strawberry.field(default=strawberry.UNSET, description=BASE)
+    opening: OpeningInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Its totals so far; they become the first entry of its log."
+    )
+
+
+@strawberry.input(description="What to change of an aircraft. What is absent stays; null clears what may be null.")
+class UpdateAircraftInput:
+    id: strawberry.ID = strawberry.field(description="The aircraft, `ac_…`.")
+    expected_version: int = strawberry.field(description=EXPECTED_VERSION)
+    registration: str | None = strawberry.field(default=strawberry.UNSET, description=REGISTRATION)
+    type_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Another type, `at_…`.")
+    serial_number: str | None = strawberry.field(default=strawberry.UNSET, description=SERIAL_NUMBER)
+    manufactured_on: date | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The day it was manufactured: not in the future, and not after its first recorded utilisation.",
+    )
+    base_airport: str | None = strawberry.field(default=strawberry.UNSET, description=BASE)
+
+
+def opening_of(given_opening: OpeningInput | None) -> Opening | None:
+    if not given_opening:
+        return None
+    return Opening(
+        minutes=given_opening.minutes,
+        cycles=given_opening.cycles,
+        on=given_opening.on or None,
+        note=given_opening.note or None,
+    )
+
+
+@mutation(requires=Permission.FLEET_MANAGE, entity=("aircraft", Aircraft))
+async def create_aircraft(ctx: Ctx, input: CreateAircraftInput) -> UUID:
+    """Add an aircraft to the fleet, with what it has flown so far."""
+    values = given(input, but=("type_id", "opening"))
+    return await aircraft.create(
+        ctx, type_id=ids.decode("at", input.type_id), opening=opening_of(input.opening), **values
+    )
+
+
+@mutation(requires=Permission.FLEET_MANAGE, entity=("aircraft", Aircraft))
+async def update_aircraft(ctx: Ctx, input: UpdateAircraftInput) -> UUID:
+    """Change an aircraft's record. Its totals change by utilisation only, its status by `setAircraftStatus`."""
+    values = given(input, but=("id", "expected_version"), never_null=("type_id",))
+    if "type_id" in values:
+        values["type_id"] = ids.decode("at", values["type_id"])
+    return await aircraft.update(
+        ctx,
+        ids.decode("ac", input.id),
+        expected_version=input.expected_version,
+        changes=typed(aircraft.Changes, values),
+    )
+
+
+AircraftId = Annotated[strawberry.ID, strawberry.argument(description="The aircraft, `ac_…`.")]
+Status = Annotated[AircraftStatus, strawberry.argument(description="What it does from now on.")]
+
+
+@mutation(requires=Permission.FLEET_MANAGE, entity=("aircraft", Aircraft))
+async def set_aircraft_status(
+    ctx: Ctx, id: AircraftId, status: Status, expected_version: VersionIfKnown = None
+) -> UUID:
+    """Set what an aircraft is doing. Setting what it does already changes nothing."""
+    return await aircraft.set_status(ctx, ids.decode("ac", id), status=status, expected_version=expected_version)
+
+
+@mutation(
+    requires=Permission.FLEET_MANAGE,
+    payload={"deletedId": (strawberry.ID | None, "The aircraft that is gone; null when there are errors.")},
+)
+async def delete_aircraft(ctx: Ctx, id: AircraftId, expected_version: Version) -> dict[str, Any]:
+    """Delete an aircraft that was entered by mistake. One with utilisation beyond its opening entry is kept: the
+    error is IN_USE, and `setAircraftStatus` to RETIRED is the way."""
+    deleted = await aircraft.delete(ctx, ids.decode("ac", id), expected_version=expected_version)
+    return {"deletedId": ids.encode("ac", deleted)}
+
+
+@subscription(
+    requires=Permission.FLEET_READ,
+    entities={
+        "aircraft": (Aircraft, "The aircraft as it is when the message is made; null once it is deleted."),
+        "event": (Event, "What happened; needs the permission EVENT_READ."),
+    },
+    payload={"cursor": CURSOR, "type": (str, 'What happened, as in "aircraft.updated".')},
+)
+async def aircraft_changed(listener: Listener, id: AircraftId, after: After = None) -> AsyncGenerator[dict[str, Any]]:
+    """Every change of one aircraft, its utilisation too, as it happens, and before that those after the cursor
+    `after`. Ends after the message that it was deleted; NOT_FOUND when there is no such aircraft."""
+    aircraft_id = ids.decode("ac", id)
+    if after is None:
+        async with listener.platform.db.tenant(listener.actor.org_id, listener.actor.user_id) as session:
+            await aircraft.access(Ctx(listener.actor, session), aircraft_id)
+    async with aclosing(changes(listener, after=after, target_type="ac", target_ids={aircraft_id})) as found:
+        async for change in found:
+            yield {
+                "cursor": change.cursor,
+                "type": change.event.type,
+                "event": change.event.id,
+                "aircraft": aircraft_id,
+            }
+            if change.event.type == "aircraft.deleted":
+                return
+
+
+QUERIES = [one_aircraft, aircraft_list]
+MUTATIONS = [create_aircraft, update_aircraft, set_aircraft_status, delete_aircraft]
+SUBSCRIPTIONS = [aircraft_changed]
