@@ -24,6 +24,7 @@ async def run(db: Database, redis: Redis | None, worker: WorkerIdentity) -> None
 async def once(db: Database, redis: Redis | None, worker: WorkerIdentity) -> None:
     """One beat. One that fails is only logged: its absence says the rest."""
     try:
-        await heartbeats.beat(db, redis, worker)
+        async with asyncio.timeout(heartbeats.EVERY):
+            await heartbeats.beat(db, redis, worker)
     except (DBAPIError, InterfaceError, RedisError, OSError, TimeoutError) as error:
         log.warning("heartbeat failed", error=repr(error))

@@ -25,7 +25,7 @@ from domain.events.heartbeats import WorkerIdentity
 from runtime import metrics
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from workers.queue import JOB_TIMEOUT
+from workers.queue import HARD_TIMEOUT, JOB_TIMEOUT
 
 log = get_logger(__name__)
 
@@ -149,7 +149,7 @@ class Runner:
         async with self._db.platform() as session:
             found = await session.execute(
                 CLAIM,
-                {"id": job_id, "attempt": attempt, "worker": self._worker.id, "lease": JOB_TIMEOUT + 30},
+                {"id": job_id, "attempt": attempt, "worker": self._worker.id, "lease": HARD_TIMEOUT},
             )
             return found.one_or_none()
 

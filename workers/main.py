@@ -24,16 +24,18 @@ FIRST_RETRY, LAST_RETRY = 0.2, 5.0
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; running jobs are given back."""
     logging.configure(settings.log_level)
-    asyncio.run(serve(settings))
+    asyncio.run(_until_signal(settings))
 
 
-async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
-    """Work until `stop` is set or a signal comes."""
-    stop = stop or asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def _until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
-            loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set."""
     service = Service(settings)
     await service.start()
     log.info("worker started", worker_id=str(service.identity.id))

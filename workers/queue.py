@@ -7,6 +7,7 @@ the attempt, results are not kept (a kept result would block its id), and arq ne
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 from uuid import UUID
 
 import orjson
@@ -16,13 +17,14 @@ from arq.worker import Worker, create_worker, func
 
 from runtime.settings import Settings
 
-__all__ = ["Context", "Daily", "Queue", "Worker", "worker", "worker_settings"]
+__all__ = ["HARD_TIMEOUT", "JOB_TIMEOUT", "Context", "Daily", "Queue", "Worker", "worker", "worker_settings"]
 
 QUEUE = "opsgraph:queue"
 RUN = "run"
 JOB_TIMEOUT = 300
 """Seconds. arq hands a killed worker's message out again only after this; our sweep does not wait for it."""
-HARD_TIMEOUT = JOB_TIMEOUT + 15
+HARD_TIMEOUT = JOB_TIMEOUT + 60
+"""Leaves time to store how a job ended while the database is away for a moment."""
 MAX_RUNNING = 10
 POLL = 0.1
 
@@ -42,7 +44,11 @@ class Daily:
 def redis_settings(settings: Settings) -> RedisSettings:
     if not settings.redis_url:
         raise ValueError("REDIS_URL is empty; the worker needs a Redis or Valkey server.")
-    return RedisSettings.from_dsn(settings.redis_url)
+    found = RedisSettings.from_dsn(settings.redis_url)
+    # arq takes them as they stand in the URL, where special characters are escaped.
+    found.username = unquote(found.username) if found.username else None
+    found.password = unquote(found.password) if found.password else None
+    return found
 
 
 def worker_settings(

@@ -17,6 +17,7 @@ from workers.jobs import Runner
 from workers.queue import Context, Daily, Queue, worker_settings
 
 KEY = "service"
+LEAVE_SECONDS = 2.0
 
 
 class Service:
@@ -45,8 +46,9 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await heartbeats.leave(self.db, self.identity)
+        with contextlib.suppress(Exception):  # the database may be gone already
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await heartbeats.leave(self.db, self.identity)
         await self.queue.close()
         await self.redis.aclose()
         await self.db.close()
