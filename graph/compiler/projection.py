@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Uuid, inspect, literal_column
@@ -28,6 +28,8 @@ from strawberry.utils.str_converters import to_camel_case
 # (model alias, actor) -> SQL expression; (parent alias, target alias, actor) -> join condition
 Expression = Callable[[Any, "ActorBinds"], Any]
 Join = Callable[[Any, Any, "ActorBinds"], Any]
+# Type checkers ignore what a class decorator returns, and take a declared projection for the class it was.
+Declared: TypeAlias = Any
 
 
 class ActorBinds:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from graph.compiler.projection import Expression, Projection
+from graph.compiler.projection import Declared, Expression, Projection
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class Root:
     self_scoped: bool = False
 
 
-def one(name: str, target: Projection, description: str) -> Root:
+def one(name: str, target: Declared, description: str) -> Root:
     """`name(id: ID!): Target`, null when there is none that the actor may see."""
     return Root(name, "one", target, description)
 
 
-def many(name: str, target: Projection, description: str, *, self_scoped: bool = False) -> Root:
+def many(name: str, target: Declared, description: str, *, self_scoped: bool = False) -> Root:
     """`name(first, after, last, before, where, orderBy): TargetConnection!`"""
     return Root(name, "many", target, description, self_scoped=self_scoped)
 
 
-def one_self(name: str, target: Projection, description: str, where: Expression) -> Root:
+def one_self(name: str, target: Declared, description: str, where: Expression) -> Root:
     """`name: Target`, the one row that belongs to the signed-in user."""
     return Root(name, "self", target, description, where, self_scoped=True)
 

@@ -20,7 +20,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from domain.context import Actor, Ctx
 from domain.errors import ConflictError, UserErrors
-from graph.compiler.projection import Projection
+from graph.compiler.projection import Declared, Projection
 from graph.compiler.types import TypeFactory, directives_for
 from graph.core.payloads import Payload, UserErrorType
 from graph.core.resolvers import arguments_of, description_of, with_info
@@ -127,7 +127,7 @@ async def _render(session: AsyncSession, parts: EntityParts, entities: dict[str,
 def mutation(
     *,
     requires: StrEnum | None = None,
-    entity: tuple[str, Projection] | None = None,
+    entity: tuple[str, Declared] | None = None,
     payload: PayloadFields | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Mutation]:
     """Declare a mutation of a signed-in actor: `function(ctx, …)` returns the entity's UUID (or payload values)."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from graph.compiler.projection import Projection
+from graph.compiler.projection import Declared
 from graph.compiler.roots import Root
 from graph.core.mutations import Mutation
 from graph.core.subscriptions import Subscription
@@ -13,7 +13,7 @@ from graph.core.subscriptions import Subscription
 class Room:
     """What one room adds to the schema."""
 
-    projections: list[Projection] = field(default_factory=list)
+    projections: list[Declared] = field(default_factory=list)
     queries: list[Root] = field(default_factory=list)
     mutations: list[Mutation] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)

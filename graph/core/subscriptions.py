@@ -11,7 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from db.reads import scope_of
 from domain.context import Actor
-from graph.compiler.projection import Projection
+from graph.compiler.projection import Declared, Projection
 from graph.compiler.types import TypeFactory, directives_for
 from graph.core.mutations import PayloadFields
 from graph.core.payloads import Payload
@@ -83,7 +83,7 @@ class Subscription:
 def subscription(
     *,
     requires: StrEnum | None = None,
-    entities: dict[str, tuple[Projection, str]] | None = None,
+    entities: dict[str, tuple[Declared, str]] | None = None,
     payload: PayloadFields | None = None,
 ) -> Callable[[Callable[..., AsyncGenerator[dict[str, Any], None]]], Subscription]:
     """Declare a subscription: `function(listener, …)` yields payload values; entities are given by UUID.

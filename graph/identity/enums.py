@@ -1,6 +1,7 @@
 """The enums of identity, described."""
 
 from enum import StrEnum
+from typing import Any
 
 from db.identity.departments import DepartmentRole
 from db.identity.memberships import MembershipState
@@ -65,7 +66,7 @@ describe(
 )
 
 # Made from the rules, so that the schema lists exactly the roles there are.
-BuiltInRole = StrEnum("BuiltInRole", {key: key for key in BUILT_IN})
+BuiltInRole: Any = StrEnum("BuiltInRole", {key: key for key in BUILT_IN})  # type: ignore[misc]  # not literal
 describe(
     BuiltInRole,
     "A role that every organization has. Its key is the name of the value.",

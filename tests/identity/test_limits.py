@@ -28,7 +28,7 @@ async def test_a_burst_and_no_more(limiter: Limiter) -> None:
     subject = f"{uuid7()}@Example.com"
     for spelling in (subject, subject.upper(), subject.lower()):
         await limiter.take(RULE, spelling)
-    with pytest.raises(RateLimitedError, match="Try again in (59|60) seconds"):
+    with pytest.raises(RateLimitedError, match=r"Try again in (59|60) seconds"):
         await limiter.take(RULE, subject)
     await limiter.take(RULE, f"{uuid7()}")
     await limiter.give_back(RULE, subject)

@@ -55,6 +55,7 @@ async def test_a_session_knows_its_device(api: Api, owner: Person) -> None:
     [mine] = [found for found in viewer["sessions"]["nodes"] if found["isCurrent"]]
     assert mine["id"] == tokens["sessionId"]
     assert mine["userAgent"] == "Cockpit/7"
+    assert mine["deviceId"] == "tablet-12"
     assert mine["address"] == "127.0.0.1"
     assert mine["endReason"] is None
 
