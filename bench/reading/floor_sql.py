@@ -45,7 +45,7 @@ PARENTS = """
     ORDER BY created_at, id LIMIT 20"""
 CHILDREN = """
     SELECT * FROM utilisation_entries c WHERE c.org_id = p.org_id AND c.corrects_id = p.id
-    ORDER BY c.created_at, c.id LIMIT 5"""
+    ORDER BY c.flown_on DESC, c.id LIMIT 5"""
 PERSON = (
     """(SELECT row_to_json(r) FROM (SELECT 'usr_' || u.id AS id, u.name FROM users u WHERE u.id = {}) r) AS reporter"""
 )
@@ -74,7 +74,7 @@ JOIN aircraft a ON a.org_id = p.org_id AND a.id = p.aircraft_id
 LEFT JOIN users u ON u.id = p.reporter_id
 LEFT JOIN LATERAL ({CHILDREN}) c ON true
 LEFT JOIN users v ON v.id = c.reporter_id
-ORDER BY p.created_at, p.id, c.created_at, c.id"""
+ORDER BY p.created_at, p.id, c.flown_on DESC, c.id"""
 
 FLEET = """
     SELECT * FROM aircraft WHERE org_id = $1 AND (registration, id) > ($2, $3) ORDER BY registration, id LIMIT 20"""

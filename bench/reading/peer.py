@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ARRAY, Select, Uuid, column, func, literal, select, true, tuple_
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import aliased
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
@@ -70,21 +71,20 @@ class Loaders:
         return [found[each] for each in ids]
 
     async def _corrections(self, keys: list[tuple[UUID, int]]) -> list[list[EntryRow]]:
-        return await self._latest(keys, EntryRow.corrects_id, (EntryRow.created_at, EntryRow.id))
+        return await self._latest(keys, EntryRow.corrects_id)
 
     async def _utilisation(self, keys: list[tuple[UUID, int]]) -> list[list[EntryRow]]:
-        return await self._latest(keys, EntryRow.aircraft_id, (EntryRow.flown_on.desc(), EntryRow.id))
+        return await self._latest(keys, EntryRow.aircraft_id)
 
-    async def _latest(
-        self, keys: list[tuple[UUID, int]], via: ColumnElement[Any] | Any, order: tuple[Any, ...]
-    ) -> list[list[EntryRow]]:
-        """The first entries of each parent, by one statement for all of them."""
+    async def _latest(self, keys: list[tuple[UUID, int]], via: Any) -> list[list[EntryRow]]:
+        """The latest entries of each parent, by one statement for all of them."""
         parents = [parent for parent, _ in keys]
-        parent = func.unnest(array(parents)).table_valued("id", name="parent").render_derived()
+        given = literal(parents, ARRAY(Uuid()))
+        parent = func.unnest(given).table_valued(column("id", Uuid()), name="parent").render_derived()
         top = (
             select(EntryRow)
             .where(EntryRow.org_id == self.org_id, via == parent.c.id)
-            .order_by(*order)
+            .order_by(EntryRow.flown_on.desc(), EntryRow.id)
             .limit(max(first for _, first in keys))
             .lateral("top")
         )
@@ -260,4 +260,4 @@ schema = strawberry.Schema(
     extensions=[lambda: ParserCache(maxsize=100), lambda: ValidationCache(maxsize=100)],
     config=StrawberryConfig(disable_field_suggestions=True),
 )
-app = Server(schema, graphql_ide=None)
+app = Starlette(routes=[Route("/graphql", Server(schema, graphql_ide=None))])

@@ -27,25 +27,28 @@ PAGE = """query %s($after: String) {
 Q2 = PAGE % ("Q2", 50)
 Q4 = PAGE % ("Q4", 500)
 
+ORDERED = "where: {kind: {eq: FLIGHT}}, orderBy: [{createdAt: ASC}]"
 Q3 = """query Q3($after: String) {
-  utilisationEntries(first: 20, after: $after, where: {kind: {eq: FLIGHT}}, orderBy: [{createdAt: ASC}]) {
+  utilisationEntries(first: 20, after: $after, %s) {
     nodes {
       id flownOn minutes cycles note
       aircraft { id registration status }
       reporter { id name }
-      corrections(first: 5, orderBy: [{createdAt: ASC}]) {
+      corrections(first: 5) {
         nodes { id flownOn minutes note reporter { id name } }
       }
     }
   }
 }"""
+Q3_ELSEWHERE = Q3 % "kind: FLIGHT"  # servers whose one list has just this filter and this order
+Q3 = Q3 % ORDERED
 
 NESTED = """query Nested($after: String) {
   aircraftList(first: 20, after: $after) {
     nodes {
       id registration status
       type { id manufacturer model }
-      utilisation(first: 5, orderBy: [{createdAt: DESC}]) {
+      utilisation(first: 5) {
         nodes { id kind flownOn minutes cycles reporter { id name } }
       }
     }
@@ -60,6 +63,7 @@ class Shape:
     name: str
     title: str
     query: str
+    elsewhere: str
     distinct: int
     variables: Callable[[Tenant, random.Random], Variables]
 
@@ -84,12 +88,19 @@ def _parents(tenant: Tenant, pick: random.Random) -> Variables:
 
 
 SHAPES = (
-    Shape("Q1", "one object by id, 8 fields", Q1, 1_000, _one),
-    Shape("Q2", "50 rows x 10 fields with pageInfo", Q2, 200, _page(50)),
-    Shape("Q3", "20 parents, two to-one edges each, 5 children each with a to-one edge", Q3, 200, _parents),
-    Shape("Q4", "500 rows x 10 fields with pageInfo", Q4, 40, _page(500)),
+    Shape("Q1", "one object by id, 8 fields", Q1, Q1, 1_000, _one),
+    Shape("Q2", "50 rows x 10 fields with pageInfo", Q2, Q2, 200, _page(50)),
     Shape(
-        "Nested", "20 aircraft, each with type, last 5 utilisation entries and their reporter", NESTED, 200, _page(20)
+        "Q3", "20 parents, two to-one edges each, 5 children each with a to-one edge", Q3, Q3_ELSEWHERE, 200, _parents
+    ),
+    Shape("Q4", "500 rows x 10 fields with pageInfo", Q4, Q4, 40, _page(500)),
+    Shape(
+        "Nested",
+        "20 aircraft, each with type, last 5 utilisation entries and their reporter",
+        NESTED,
+        NESTED,
+        200,
+        _page(20),
     ),
 )
 

@@ -1,0 +1,141 @@
+"""The servers that are compared: how each is started, and how a request to it is written."""
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.kit.programs import Program, program
+from bench.reading.data import PASSWORD, Tenant
+from bench.reading.shapes import Shape, Variables
+from runtime.processes import free_port
+from runtime.servers.throwaway import Throwaway, with_database
+from runtime.settings import Settings
+
+DATABASE = "opsgraph"
+POOL = int(Settings.model_fields["database_read_pool_size"].default)
+SIGN_IN = """mutation($input: SignInInput!) { signIn(input: $input) { accessToken errors { message } } }"""
+
+Headers = Callable[[Tenant], dict[str, str]]
+
+
+class SetUpError(Exception):
+    """The benchmark cannot be run; the text says why."""
+
+
+@dataclass
+class Server:
+    """One side of the comparison: a way into a running program."""
+
+    name: str
+    title: str
+    program: Program
+    path: str
+    headers: Headers
+    same_query: bool = False
+    same_answer: bool = True
+
+    def request(self, shape: Shape, tenant: Tenant, variables: Variables) -> bytes:
+        """The bytes of an HTTP request."""
+        query = shape.query if self.same_query else shape.elsewhere
+        body = orjson.dumps({"query": query, "operationName": shape.name, "variables": variables})
+        lines = {
+            "host": f"127.0.0.1:{self.program.port}",
+            "content-type": "application/json",
+            "accept": "application/json",
+            **self.headers(tenant),
+            "content-length": str(len(body)),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"POST {self.path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+class Tokens:
+    """The access tokens of the organizations, renewed before each round: they last 20 minutes."""
+
+    def __init__(self, port: int, tenants: list[Tenant]) -> None:
+        self._port = port
+        self._tenants = tenants
+        self._tokens: dict[str, str] = {}
+
+    def renew(self) -> None:
+        for tenant in self._tenants:
+            self._tokens[tenant.slug] = self._sign_in(tenant)
+
+    def headers(self, tenant: Tenant) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._tokens[tenant.slug]}"}
+
+    def _sign_in(self, tenant: Tenant) -> str:
+        given = {"email": tenant.email, "password": PASSWORD, "organization": tenant.slug}
+        body = orjson.dumps({"query": SIGN_IN, "variables": {"input": given}})
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request("POST", "/graphql", body, {"content-type": "application/json"})
+            answer: dict[str, Any] = orjson.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        payload = (answer.get("data") or {}).get("signIn") or {}
+        if not payload.get("accessToken"):
+            raise SetUpError(f"Signing in failed: {answer}")
+        return str(payload["accessToken"])
+
+
+def _organization(tenant: Tenant) -> dict[str, str]:
+    return {"x-organization": str(tenant.id)}
+
+
+def start_ours(stack: ExitStack, servers: Throwaway, logs: Path) -> Program:
+    """The platform itself, by its own command."""
+    port = free_port()
+    return stack.enter_context(
+        program(
+            "ours",
+            [sys.executable, "-P", "-m", "runtime.cli", "serve", "--port", str(port)],
+            port,
+            logs / "ours.log",
+            path="/health",
+            DATABASE_URL=with_database(servers.postgres.url, DATABASE),
+            REDIS_URL=servers.valkey.url,
+            DATA_DIR=str(servers.folder / "data"),
+            PUBLIC_URL=f"http://127.0.0.1:{port}",
+            MAX_PAGE_SIZE="500",
+            LOG_LEVEL="WARNING",
+        )
+    )
+
+
+def _start(stack: ExitStack, servers: Throwaway, logs: Path, name: str, app: str, *rest: str) -> Program:
+    port = free_port()
+    return stack.enter_context(
+        program(
+            name,
+            [sys.executable, "-P", "-m", "bench.kit.serve", app, str(port), *rest],
+            port,
+            logs / f"{name}.log",
+            BENCH_DATABASE_URL=with_database(servers.postgres.admin_url, DATABASE),
+            BENCH_CONNECTIONS=str(POOL),
+        )
+    )
+
+
+def start_all(stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path) -> tuple[list[Server], Tokens]:
+    """Every server of the comparison, ours first; they stop with the stack."""
+    ours = start_ours(stack, servers, logs)
+    tokens = Tokens(ours.port, tenants)
+    tokens.renew()
+    floor = _start(stack, servers, logs, "floor", "bench.reading.floor:bare")
+    starlette = _start(stack, servers, logs, "starlette", "bench.reading.floor:starlette", "factory")
+    peer = _start(stack, servers, logs, "peer", "bench.reading.peer:app")
+    found = [
+        Server("ours", "Opsgraph, signed in, row-level security", ours, "/graphql", tokens.headers, same_query=True),
+        Server("floor-sql", "bare ASGI, JSON rendered in SQL", floor, "/sql", _organization),
+        Server("floor-rows", "bare ASGI, rows encoded by orjson", floor, "/rows", _organization),
+        Server("starlette", "Starlette, JSON rendered in SQL", starlette, "/sql", _organization),
+        Server("peer", "Strawberry, DataLoader, SQLAlchemy", peer, "/graphql", _organization),
+    ]
+    return found, tokens
