@@ -24,6 +24,7 @@ from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.render import Item, json_list, json_object
 from graph.compiler.slots import Slots
 from graph.compiler.values import Leaf, Tree, argument_trees
+from graph.limits import TooLargeError
 
 Details = list[FieldDetails]
 Conditions = Callable[[Row], list[str]]
@@ -48,6 +49,8 @@ class Builder:
     variables: VariableValues
     slots: Slots = field(default_factory=Slots)
     touched: set[tuple[str, str]] = field(default_factory=set)
+    rows: int = 0
+    _repeats: int = 1
     _aliases: int = 0
 
     def alias(self, stem: str) -> str:
@@ -146,9 +149,18 @@ class Builder:
             where.append(
                 where_sql(self.slots, target, lambda scalar: base.value(scalar, self.slots), arguments["where"])
             )
-        return ConnectionSelect(self, target, base, page, keys, where or ["true"]).render(
-            cast(GraphQLObjectType, get_named_type(definition.type)), details
-        )
+        made = ConnectionSelect(self, target, base, page, keys, where or ["true"])
+        kind = cast(GraphQLObjectType, get_named_type(definition.type))
+        # A page inside a page is read once for each of its rows.
+        outer, self._repeats = self._repeats, self._repeats * max(page.limit, 1)
+        self.rows += outer * page.limit
+        if self.rows > self.world.max_rows:
+            raise TooLargeError(
+                f"The operation may return more than {self.world.max_rows} rows: ask for smaller pages or fewer levels."
+            )
+        sql = made.render(kind, details)
+        self._repeats = outer
+        return sql
 
     def _size(self, arguments: dict[str, Tree], name: str) -> int | None:
         leaf = arguments.get(name)

@@ -42,6 +42,7 @@ class World:
     access: AccessMap
     default_page_size: int = 20
     max_page_size: int = 100
+    max_rows: int = 50_000
     # Tests take the application's own tenant predicate away to show that row-level security holds alone.
     tenant_predicate: bool = True
 

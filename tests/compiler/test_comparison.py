@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings, strategies
+from hypothesis import HealthCheck, Phase, assume, given, settings, strategies
 
 from domain.context import Actor
 from domain.permissions import Permission
@@ -48,6 +48,8 @@ async def test_generated_operations(
     who, reference = references[which]
     document, variables = generated(world, reference, who, seed)
     answer = await world.ask(document, variables, who)
+    # Pages inside pages may add up to more rows than an operation may ask for: those are no examples.
+    assume(answer.get("errors", [{}])[0].get("extensions", {}).get("code") != "COST_LIMIT_EXCEEDED")
     compiled, expected = json.dumps(answer), json.dumps({"data": reference.run(document, variables)})
     if compiled != expected:
         pytest.fail(f"{document}\nvariables {json.dumps(variables)}\ncompiled {compiled}\nexpected {expected}", False)
