@@ -9,16 +9,19 @@ from sqlalchemy import text
 from db.session import Database
 from domain.events.errors import ResyncError
 
+PAGE = 500
+
 HEAD = text("SELECT coalesce(max(seq), 0) FROM event_heads WHERE org_id = :org_id")
 
-# Head and events come from one statement, so from one snapshot: what is missing is really missing.
+# Head and events come from one statement, so from one snapshot: what is missing is really missing. Numbers are
+# dense, so a page is a range of them, which every plan reads from the index alone.
 AFTER = text("""
     SELECT head.seq AS head, e.*
     FROM (SELECT coalesce(max(seq), 0) AS seq FROM event_heads WHERE org_id = :org_id) head
     LEFT JOIN LATERAL (
         SELECT seq, id, type, target_type, target_id, actor_id, impersonator_id, before::text AS before,
                after::text AS after, occurred_at, recorded_at
-        FROM event_log WHERE org_id = :org_id AND seq > :after ORDER BY seq LIMIT 500
+        FROM event_log WHERE org_id = :org_id AND seq > :after AND seq <= :until
     ) e ON true
     ORDER BY e.seq
 """)
@@ -54,7 +57,7 @@ async def read_after(db: Database, org_id: UUID, after: int) -> list[EventRow]:
     oldest events were archived.
     """
     async with db.tenant(org_id) as session:
-        rows = (await session.execute(AFTER, {"org_id": org_id, "after": after})).all()
+        rows = (await session.execute(AFTER, {"org_id": org_id, "after": after, "until": after + PAGE})).all()
     head = rows[0].head
     events = [] if rows[0].seq is None else [EventRow(*row[1:]) for row in rows]
     if head < after or (not events and head > after):

@@ -93,6 +93,14 @@ async def test_events_get_their_position_when_the_transaction_ends(own: Database
     assert [row["type"] for row in await logged(system, org)] == ["committed first", "recorded first"]
 
 
+async def test_the_platform_records_events_too(own: Database, system: Connection) -> None:
+    org = uuid7()
+    async with own.platform() as session:
+        outbox.record(session, event(org, type="signed.up"))
+    assert await Relay(own, None).move(system) == 1
+    assert [row["type"] for row in await logged(system, org)] == ["signed.up"]
+
+
 async def test_a_rollback_takes_its_events_back_to_the_savepoint(own: Database, system: Connection) -> None:
     org = uuid7()
     async with own.tenant(org) as session:
