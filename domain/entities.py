@@ -24,7 +24,8 @@ async def access(ctx: Ctx, model: type[E], id: UUID, label: str, expected_versio
     expected one. `label` names it in sentences, like "department".
     """
     columns: Any = model
-    query = select(model).where(columns.id == id).with_for_update()
+    # Fresh values: the lock is on the row as it is now, not as this session may have read it before.
+    query = select(model).where(columns.id == id).with_for_update().execution_options(populate_existing=True)
     if "org_id" in model.__table__.columns:
         query = query.where(columns.org_id == ctx.actor.org_id)
     found: Any = await ctx.session.scalar(query)

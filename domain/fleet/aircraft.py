@@ -9,13 +9,15 @@ from sqlalchemy import select
 from db.fleet.aircraft import Aircraft, AircraftStatus
 from db.fleet.aircraft_types import AircraftType
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
+from domain import entities
 from domain.context import Ctx
-from domain.errors import ErrorCode, NotFoundError, UserError, refuse
+from domain.entities import change, unique
+from domain.errors import ErrorCode, NotFoundError, UserError, UserErrors, refuse
 from domain.fleet import utilisation
 from domain.fleet.rules import designators, registrations, texts
 from domain.fleet.rules import utilisation as rules
 from domain.fleet.rules.refusals import Refusals
-from domain.fleet.support import apply, check_version, fetch, find, races, snapshot, today
+from domain.fleet.support import find, snapshot, today
 from domain.permissions import Permission
 
 PREFIX = "ac"
@@ -61,9 +63,8 @@ async def create(
         utilisation.check_opening(refusals, opening, today=now_here, manufactured=values["manufactured_on"])
     refusals.finish()
     made = Aircraft(org_id=ctx.actor.org_id, status=status, **values)
-    ctx.session.add(made)
-    async with _races(made):
-        await ctx.session.flush()
+    async with unique(ctx, **_races(made.registration, made.serial_number)):
+        ctx.session.add(made)
     ctx.record("aircraft.created", PREFIX, made.id, after=snapshot(made, FIELDS))
     if opening is not None and not opening.is_empty:
         await utilisation.open_log(ctx, made, opening, today=now_here)
@@ -72,17 +73,16 @@ async def create(
 
 async def update(ctx: Ctx, aircraft_id: UUID, *, expected_version: int, changes: Changes) -> UUID:
     ctx.check(Permission.FLEET_MANAGE)
-    found = await fetch(ctx, Aircraft, aircraft_id, "aircraft")
-    check_version(found, expected_version, "aircraft")
+    found = await entities.access(ctx, Aircraft, aircraft_id, "aircraft", expected_version)
     refusals = Refusals()
     values = _checked(refusals, dict(changes), await today(ctx))
     await _check_against_fleet(ctx, refusals, values, existing=found)
     await _check_manufacture_against_log(ctx, refusals, found, values.get("manufactured_on"))
     refusals.finish()
-    before, after = apply(found, values)
+    registration = values.get("registration", found.registration)
+    async with unique(ctx, **_races(registration, values.get("serial_number", found.serial_number))):
+        before, after = change(found, **values)
     if after:
-        async with _races(found):
-            await ctx.session.flush()
         ctx.record("aircraft.updated", PREFIX, found.id, before=before, after=after)
     return found.id
 
@@ -91,9 +91,8 @@ async def set_status(
     ctx: Ctx, aircraft_id: UUID, *, status: AircraftStatus, expected_version: int | None = None
 ) -> UUID:
     ctx.check(Permission.FLEET_MANAGE)
-    found = await fetch(ctx, Aircraft, aircraft_id, "aircraft")
-    check_version(found, expected_version, "aircraft")
-    before, after = apply(found, {"status": status.value})
+    found = await entities.access(ctx, Aircraft, aircraft_id, "aircraft", expected_version)
+    before, after = change(found, status=status.value)
     if after:
         await ctx.session.flush()
         ctx.record("aircraft.status_changed", PREFIX, found.id, before=before, after=after)
@@ -103,8 +102,7 @@ async def set_status(
 async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = None) -> UUID:
     """Only an aircraft entered by mistake goes: one whose log has nothing but its opening entry."""
     ctx.check(Permission.FLEET_MANAGE)
-    found = await fetch(ctx, Aircraft, aircraft_id, "aircraft")
-    check_version(found, expected_version, "aircraft")
+    found = await entities.access(ctx, Aircraft, aircraft_id, "aircraft", expected_version)
     flown = await ctx.session.scalar(
         select(UtilisationEntry.id)
         .where(
@@ -208,12 +206,12 @@ def _serial_number_taken(serial_number: str, registration: str) -> UserError:
     return UserError(ErrorCode.TAKEN, message, ("input", "serialNumber"))
 
 
-def _races(entity: Aircraft) -> Any:
-    gone = refuse(ErrorCode.NOT_FOUND, "There is no aircraft type with this id.", "input", "typeId")
-    return races(
-        {
-            "uq_aircraft_org_id_registration": _registration_taken(entity.registration),
-            "uq_aircraft_org_id_type_id_serial_number": _serial_number_taken(entity.serial_number, "another aircraft"),
-            "fk_aircraft_org_id_type_id": gone.errors[0],
-        }
-    )
+def _races(registration: str, serial_number: str) -> dict[str, UserErrors]:
+    """What `_check_against_fleet` would have said, had it seen the other transaction."""
+    return {
+        "uq_aircraft_org_id_registration": UserErrors(_registration_taken(registration)),
+        "uq_aircraft_org_id_type_id_serial_number": UserErrors(_serial_number_taken(serial_number, "another aircraft")),
+        "fk_aircraft_org_id_type_id": refuse(
+            ErrorCode.NOT_FOUND, "There is no aircraft type with this id.", "input", "typeId"
+        ),
+    }

@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from db.fleet.aircraft import Aircraft
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
 from domain.context import Ctx
+from domain.entities import access, change, unique
 from domain.errors import ErrorCode, UserError, UserErrors, refuse
 from domain.fleet.rules import designators, texts
 from domain.fleet.rules.refusals import Refusals
-from domain.fleet.support import apply, check_version, fetch, races, snapshot
+from domain.fleet.support import snapshot
 from domain.permissions import Permission
 
 PREFIX = "at"
@@ -55,17 +56,15 @@ async def create(
     await _check_name(ctx, refusals, values["manufacturer"], values["model"])
     refusals.finish()
     made = AircraftType(org_id=ctx.actor.org_id, **values)
-    ctx.session.add(made)
-    async with _races(made):
-        await ctx.session.flush()
+    async with unique(ctx, uq_aircraft_types_name=UserErrors(_taken(made.manufacturer, made.model))):
+        ctx.session.add(made)
     ctx.record("aircraft_type.created", PREFIX, made.id, after=snapshot(made, FIELDS))
     return made.id
 
 
 async def update(ctx: Ctx, type_id: UUID, *, expected_version: int, changes: Changes) -> UUID:
     ctx.check(Permission.FLEET_MANAGE)
-    found = await fetch(ctx, AircraftType, type_id, "aircraft type")
-    check_version(found, expected_version, "aircraft type")
+    found = await access(ctx, AircraftType, type_id, "aircraft type", expected_version)
     refusals = Refusals()
     values = _checked(refusals, dict(changes))
     await _check_name(
@@ -76,10 +75,14 @@ async def update(ctx: Ctx, type_id: UUID, *, expected_version: int, changes: Cha
         except_id=found.id,
     )
     refusals.finish()
-    before, after = apply(found, values)
+    async with unique(
+        ctx,
+        uq_aircraft_types_name=UserErrors(
+            _taken(values.get("manufacturer", found.manufacturer), values.get("model", found.model))
+        ),
+    ):
+        before, after = change(found, **values)
     if after:
-        async with _races(found):
-            await ctx.session.flush()
         ctx.record("aircraft_type.updated", PREFIX, found.id, before=before, after=after)
     return found.id
 
@@ -87,8 +90,7 @@ async def update(ctx: Ctx, type_id: UUID, *, expected_version: int, changes: Cha
 async def delete(ctx: Ctx, type_id: UUID, *, expected_version: int | None = None) -> UUID:
     """Refused while an aircraft is of this type."""
     ctx.check(Permission.FLEET_MANAGE)
-    found = await fetch(ctx, AircraftType, type_id, "aircraft type")
-    check_version(found, expected_version, "aircraft type")
+    found = await access(ctx, AircraftType, type_id, "aircraft type", expected_version)
     count = await ctx.session.scalar(
         select(func.count()).where(Aircraft.org_id == ctx.actor.org_id, Aircraft.type_id == found.id)
     )
@@ -96,10 +98,8 @@ async def delete(ctx: Ctx, type_id: UUID, *, expected_version: int | None = None
         some = "1 aircraft is" if count == 1 else f"{count} aircraft are"
         raise _in_use(f"{some} of this type")
     before = snapshot(found, FIELDS)
-    await ctx.session.delete(found)
-    used = _in_use("An aircraft is of this type").errors[0]
-    async with races({"fk_aircraft_org_id_type_id": used}):
-        await ctx.session.flush()
+    async with unique(ctx, fk_aircraft_org_id_type_id=_in_use("An aircraft is of this type")):
+        await ctx.session.delete(found)
     ctx.record("aircraft_type.deleted", PREFIX, type_id, before=before)
     return type_id
 
@@ -155,7 +155,3 @@ async def _check_name(
 
 def _taken(manufacturer: str, model: str) -> UserError:
     return UserError(ErrorCode.TAKEN, f"There is an aircraft type {manufacturer} {model} already.", ("input", "model"))
-
-
-def _races(entity: AircraftType) -> Any:
-    return races({"uq_aircraft_types_name": _taken(entity.manufacturer, entity.model)})

@@ -12,12 +12,13 @@ from sqlalchemy.orm import aliased
 from db.fleet.aircraft import Aircraft
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain.context import Ctx
+from domain.entities import access
 from domain.errors import ErrorCode, NotFoundError, refuse
 from domain.fleet.rules import texts
 from domain.fleet.rules import utilisation as rules
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.rules.utilisation import Amount
-from domain.fleet.support import fetch, today
+from domain.fleet.support import today
 from domain.permissions import Permission
 
 MOST_AT_ONCE = 1_000
@@ -65,7 +66,7 @@ async def record_flights(ctx: Ctx, *, aircraft_id: UUID, flights: Sequence[Fligh
 async def open_aircraft_log(ctx: Ctx, *, aircraft_id: UUID, opening: Opening) -> UUID:
     """The opening entry of an aircraft that was created without one."""
     ctx.check(Permission.UTILISATION_RECORD)
-    aircraft = await fetch(ctx, Aircraft, aircraft_id, "aircraft")
+    aircraft = await access(ctx, Aircraft, aircraft_id, "aircraft")
     refusals = Refusals()
     now_here = await today(ctx)
     check_opening(refusals, opening, today=now_here, manufactured=aircraft.manufactured_on, required=True)
@@ -95,7 +96,7 @@ async def correct(ctx: Ctx, entry_id: UUID, *, minutes: int, cycles: int, note: 
     )
     if aircraft_id is None:
         raise NotFoundError("There is no utilisation entry with this id in the organization.")
-    aircraft = await fetch(ctx, Aircraft, aircraft_id, "aircraft")
+    aircraft = await access(ctx, Aircraft, aircraft_id, "aircraft")
     entry, counted = await _counted(ctx, entry_id)
     refusals = Refusals()
     kind = UtilisationKind(entry.kind)
@@ -168,7 +169,7 @@ async def open_log(ctx: Ctx, aircraft: Aircraft, opening: Opening, *, today: dat
 
 async def _record(ctx: Ctx, aircraft_id: UUID, flights: Sequence[Flight], path: Any) -> list[UUID]:
     ctx.check(Permission.UTILISATION_RECORD)
-    aircraft = await fetch(ctx, Aircraft, aircraft_id, "aircraft")
+    aircraft = await access(ctx, Aircraft, aircraft_id, "aircraft")
     refusals = Refusals()
     refusals.take(rules.may_fly, aircraft.status, "aircraftId")
     now_here = await today(ctx)

@@ -13,9 +13,9 @@ from db.fleet.aircraft import Aircraft
 from db.fleet.aircraft_types import AircraftType
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain.context import Ctx
+from domain.entities import as_json
 from domain.fleet.importing.planning import NewAircraft, Plan
 from domain.fleet.importing.report import Progress
-from domain.fleet.support import plain
 
 NOTE = "Totals at import"
 
@@ -52,7 +52,7 @@ async def apply(ctx: Ctx, plan: Plan, progress: Progress, *, today: date) -> Non
 async def _create(ctx: Ctx, org_id: str, new: list[NewAircraft], today: date) -> None:
     rows = [
         {"org_id": org_id}
-        | {name: plain(value) for name, value in item.values.items()}
+        | {name: as_json(value) for name, value in item.values.items()}
         | {"total_minutes": item.minutes, "total_cycles": item.cycles}
         for item in new
     ]
@@ -92,13 +92,13 @@ async def _create(ctx: Ctx, org_id: str, new: list[NewAircraft], today: date) ->
 
 async def _update(ctx: Ctx, org_id: str, plan: Plan) -> None:
     rows = [
-        {"org_id": org_id, "id": str(item.aircraft.id)} | {name: plain(value) for name, value in item.values.items()}
+        {"org_id": org_id, "id": str(item.aircraft.id)} | {name: as_json(value) for name, value in item.values.items()}
         for item in plan.changed
     ]
     await bulk.update(ctx.session, _table(Aircraft), rows)
     for item in plan.changed:
-        before = {name: plain(value) for name, value in item.before.items()}
-        after = {name: plain(value) for name, value in item.after.items()}
+        before = {name: as_json(value) for name, value in item.before.items()}
+        after = {name: as_json(value) for name, value in item.after.items()}
         ctx.record("aircraft.updated", "ac", item.aircraft.id, before=before, after=after)
 
 
