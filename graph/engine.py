@@ -34,6 +34,7 @@ from graph.core.payloads import PassThroughExecutor, Rendered
 from graph.core.run import Run
 from graph.documents import MAX_COMMENTS, MAX_TOKENS
 from graph.errors import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, status_of, to_error
+from graph.limits import check_size
 from graph.operations import Caller, OperationRequest, Outcome
 
 if TYPE_CHECKING:
@@ -86,10 +87,13 @@ class Engine:
     def _prepare(self, request: OperationRequest) -> Prepared:
         try:
             document = parse(request.query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
+            check_size(document)
             if errors := validate(self.world.schema, document, max_errors=MAX_ERRORS):
                 raise RefusedError([to_error(error, code=VALIDATION_FAILED) for error in errors])
         except GraphQLError as error:
             raise refuse(error, PARSE_FAILED) from None
+        except OperationError as error:
+            raise refuse(error) from None
         except RecursionError:
             raise refuse(BadUserInputError(TOO_DEEP)) from None
         operation = get_operation_ast(document, request.operation_name)
