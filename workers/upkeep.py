@@ -1,9 +1,12 @@
 """What has to be done once a day."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import text
 
 from db.session import Database
 from domain.events.relay import MONTHS_AHEAD
+from domain.identity.upkeep import sweep
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -13,8 +16,11 @@ FORGET_JOBS = text("DELETE FROM jobs WHERE state = 'DONE' AND finished_at < cloc
 
 
 async def run(db: Database) -> None:
-    """Make the log's next partitions and forget jobs that were done a month ago; failed ones are kept."""
+    """Make the log's next partitions and forget jobs that were done a month ago (failed ones are kept);
+    end sessions that expired."""
     async with db.platform() as session:
         made = await session.scalar(ENSURE, {"months": MONTHS_AHEAD})
         forgotten = (await session.execute(FORGET_JOBS)).rowcount  # type: ignore[attr-defined]
-    log.info("upkeep", partitions=made, jobs_forgotten=forgotten)
+    async with db.platform() as session:
+        ended = await sweep(session, datetime.now(UTC))
+    log.info("upkeep", partitions=made, jobs_forgotten=forgotten, sessions_expired=ended)

@@ -131,7 +131,7 @@ async def sign_out(ctx: Ctx, session_id: UUID | None = None) -> UUID:
     )
     if row is None:
         raise NotFoundError("There is no such session, or it has ended.")
-    await _end(ctx, row, EndReason.SIGNED_OUT)
+    await end(ctx, row, EndReason.SIGNED_OUT)
     return row.id
 
 
@@ -147,11 +147,12 @@ async def end_all(ctx: Ctx, user_id: UUID, reason: EndReason) -> int:
     query = select(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
     rows = (await ctx.session.scalars(query)).all()
     for row in rows:
-        await _end(ctx, row, reason)
+        await end(ctx, row, reason)
     return len(rows)
 
 
-async def _end(ctx: Ctx, row: Session, reason: EndReason) -> None:
+async def end(ctx: Ctx, row: Session, reason: EndReason) -> None:
+    """End a session: its tokens stop working on every process when the transaction commits."""
     row.ended_at, row.end_reason = ctx.now, reason
     ctx.record("session.ended", "ses", row.id, after={"user_id": str(row.user_id), "end_reason": reason})
     await announce(ctx.session, Scope.SESSION, row.id)
@@ -187,7 +188,7 @@ async def _start(gate: Gate, session: AsyncSession, user: User, place: Place) ->
     over = expired(live, gate.now)
     for session_id in [*over, *giving_way(live, place.max_sessions, gate.now)]:
         reason = EndReason.EXPIRED if session_id in over else EndReason.SESSION_LIMIT
-        await _end(gate.context(session, rows[session_id].current_org_id, user.id), rows[session_id], reason)
+        await end(gate.context(session, rows[session_id].current_org_id, user.id), rows[session_id], reason)
     row = Session(
         id=uuid7(),
         user_id=user.id,
@@ -219,13 +220,13 @@ async def _rotate(gate: Gate, session: AsyncSession, secret: str) -> Tokens | st
         return "The session has ended; sign in again."
     if token.spent_at is not None:
         ctx.record("session.token_reused", "ses", row.id, after={"address": gate.client.address})
-        await _end(ctx, row, EndReason.TOKEN_REUSED)
+        await end(ctx, row, EndReason.TOKEN_REUSED)
         return "The refresh token was used before and may be stolen: the session has ended. Sign in again."
     if token.expires_at <= gate.now:
-        await _end(ctx, row, EndReason.EXPIRED)
+        await end(ctx, row, EndReason.EXPIRED)
         return "The refresh token has expired; sign in again."
     if await resolve(session, row.current_org_id, row.user_id) is None:
-        await _end(ctx, row, EndReason.ACCESS_LOST)
+        await end(ctx, row, EndReason.ACCESS_LOST)
         return "You no longer have access to this organization; sign in again."
     token.spent_at = gate.now
     row.last_used_at = gate.now

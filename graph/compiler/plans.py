@@ -121,7 +121,12 @@ class Planner:
     def _root(self, builder: Builder, root: Root, definition: GraphQLField, details: list[FieldDetails]) -> str:
         if root.kind == "many":
             assert root.target
-            return builder.connection(root.target, builder.in_tenant, definition, details)
+
+            def conditions(row: Row) -> list[str]:
+                own = [row.compile(root.where, builder.slots)] if root.where else []
+                return [*builder.in_tenant(row), *own]
+
+            return builder.connection(root.target, conditions, definition, details)
         if root.kind == "self":
             assert root.target
             where = root.where

@@ -27,9 +27,20 @@ def one(name: str, target: Declared, description: str) -> Root:
     return Root(name, "one", target, description)
 
 
-def many(name: str, target: Declared, description: str, *, self_scoped: bool = False) -> Root:
-    """`name(first, after, last, before, where, orderBy): TargetConnection!`"""
-    return Root(name, "many", target, description, self_scoped=self_scoped)
+def many(
+    name: str,
+    target: Declared,
+    description: str,
+    *,
+    where: Expression | None = None,
+    self_scoped: bool = False,
+) -> Root:
+    """`name(first, after, last, before, where, orderBy): TargetConnection!`
+
+    `where` limits the list further. A list of a global table needs it to find its rows by an index: row-level
+    security alone would look at every row of the platform.
+    """
+    return Root(name, "many", target, description, where, self_scoped=self_scoped)
 
 
 def one_self(name: str, target: Declared, description: str, where: Expression) -> Root:

@@ -113,7 +113,12 @@ viewer = one_self(
     "viewer", Viewer, "You, signed in; null for the platform itself.", lambda m, actor: m.id == actor.user_id
 )
 user = one("user", User, "A person by id.")
-user_list = many("users", User, "The people who are or were members of the organization you work in.")
+user_list = many(
+    "users",
+    User,
+    "The people who are or were members of the organization you work in.",
+    where=lambda m, actor: m.id.in_(select(MembershipRow.user_id).where(MembershipRow.org_id == actor.org_id)),
+)
 
 
 @strawberry.input(description="What registration needs.")

@@ -14,6 +14,7 @@ from db.events.outbox import OutboxEvent
 from db.identity.organizations import Organization
 from db.identity.sessions import RefreshToken, Session
 from db.session import Database
+from domain.identity.upkeep import sweep
 from runtime.settings import Settings
 from tests.factories import identity
 from tests.factories.api import Api
@@ -242,3 +243,18 @@ async def test_every_event_of_an_impersonation_names_the_superuser(
     create = "mutation($input: CreateDepartmentInput!) { createDepartment(input: $input) { errors { code } } }"
     await api.as_(superuser.token).done(create, input={"name": "Made from outside"})
     assert ("department.created", superuser.user_id) in await events(db, owner.org_id)
+
+
+async def test_the_sweep_ends_expired_sessions_and_forgets_old_tokens(api: Api, db: Database, owner: Person) -> None:
+    tokens = await api.done(SIGN_IN, input=credentials(owner))
+    now = datetime.now(UTC)
+    async with db.platform() as session:
+        row = await session.get_one(Session, owner.session_id)
+        row.last_used_at = now - timedelta(days=3)
+    async with db.platform() as session:
+        assert await sweep(session, now) >= 1
+    assert await api.as_(owner.token).code(WHO) == "UNAUTHENTICATED"
+    assert (await api.as_(tokens["accessToken"]).data(WHO))["viewer"]
+    async with db.platform() as session:
+        left = select(RefreshToken.id).where(RefreshToken.session_id == UUID(tokens["sessionId"][4:]))
+        assert (await session.scalars(left)).all(), "a token that can still be used is kept"
