@@ -32,9 +32,7 @@ class AircraftType(TenantMixin, TimestampMixin, Base):
         CheckConstraint("icao_designator ~ '^[A-Z][A-Z0-9]{1,3}$'", name="icao_designator"),
         CheckConstraint("length(type_certificate_holder) BETWEEN 1 AND 200", name="type_certificate_holder"),
         CheckConstraint("engine_count BETWEEN 0 AND 12", name="engine_count"),
-        Index(
-            "uq_aircraft_types_name", "org_id", text("lower(manufacturer)"), text("lower(model)"), unique=True
-        ),
+        Index("uq_aircraft_types_name", "org_id", text("lower(manufacturer)"), text("lower(model)"), unique=True),
         Index("ix_aircraft_types_org_id_manufacturer_id", "org_id", "manufacturer", "id"),
         Index("ix_aircraft_types_org_id_model_id", "org_id", "model", "id"),
         Index("ix_aircraft_types_org_id_icao_designator_id", "org_id", "icao_designator", "id"),

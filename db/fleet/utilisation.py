@@ -31,9 +31,7 @@ class UtilisationEntry(TenantMixin, Base):
         CheckConstraint("kind <> 'FLIGHT' OR minutes <= 1440", name="day"),
         CheckConstraint("minutes <> 0 OR cycles <> 0", name="not_empty"),
         CheckConstraint("length(note) BETWEEN 1 AND 1000", name="note"),
-        ForeignKeyConstraint(
-            ["org_id", "aircraft_id"], ["aircraft.org_id", "aircraft.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["org_id", "aircraft_id"], ["aircraft.org_id", "aircraft.id"], ondelete="CASCADE"),
         UniqueConstraint("org_id", "aircraft_id", "id"),
         ForeignKeyConstraint(
             ["org_id", "aircraft_id", "corrects_id"],

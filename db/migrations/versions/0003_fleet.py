@@ -141,8 +141,7 @@ def _indexes() -> list[str]:
             for table, columns in INDEXES.items()
             for column in columns
         ),
-        "CREATE UNIQUE INDEX uq_aircraft_types_name"
-        " ON aircraft_types (org_id, lower(manufacturer), lower(model))",
+        "CREATE UNIQUE INDEX uq_aircraft_types_name ON aircraft_types (org_id, lower(manufacturer), lower(model))",
         "CREATE INDEX ix_utilisation_entries_org_id_aircraft_id_flown_on_id"
         " ON utilisation_entries (org_id, aircraft_id, flown_on DESC, id)",
         "CREATE UNIQUE INDEX uq_utilisation_entries_opening"
