@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.events.jobs import Job
 from db.events import outbox
+from db.events.jobs import Job
 from domain.errors import ForbiddenError
 from domain.permissions import Permission
 

@@ -30,6 +30,8 @@ log = get_logger(__name__)
 LOCK = 0x6F707367_72656C79  # "opsgrely": one relay at a time in this database
 MONTHS_AHEAD = 2
 FIRST_RETRY, LAST_RETRY = 0.1, 5.0
+# asyncpg calls its own confusion, when a server dies in the middle of an answer, an InternalClientError.
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 ANY_PENDING = "SELECT EXISTS (SELECT FROM outbox_pending)"
 
@@ -101,7 +103,7 @@ class Relay:
             started = time.monotonic()
             try:
                 await self._serve()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except LOST as error:
                 log.warning("relay interrupted", error=repr(error))
             except Exception:
                 # Nothing live works without the relay, so it goes on whatever happened.
