@@ -268,12 +268,17 @@ class LiveHub:
     async def _look_at_heads(self) -> None:
         async with self._db.platform() as session:
             epoch = str(await session.scalar(EPOCH))
-            followed = list(self._followers)
-            heads = (await session.execute(POLL_HEADS, {"orgs": followed})).all()
+            followed = {org_id: follower.seq for org_id, follower in self._followers.items()}
+            rows = (await session.execute(POLL_HEADS, {"orgs": list(followed)})).all()
         if self._epoch is not None and epoch != self._epoch:
             for org_id in list(self._followers):
                 self._unfollow(org_id, ResyncError(RESTORED))
         self._epoch = epoch
-        for org_id, head in heads:
-            if org_id in self._followers:
-                self._followers[org_id].head_seen(head)
+        heads: dict[UUID, int] = {row.org_id: row.seq for row in rows}
+        for org_id, seq in followed.items():
+            if (follower := self._followers.get(org_id)) is None:
+                continue
+            if heads.get(org_id, 0) < seq:  # what was handed out already is not there any more
+                self._unfollow(org_id, ResyncError(RESTORED))
+            else:
+                follower.head_seen(heads.get(org_id, 0))

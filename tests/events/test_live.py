@@ -225,6 +225,20 @@ async def test_a_restored_log_ends_subscriptions_with_resync(
         assert await hub.epoch() == await admin.fetchval("SELECT event_epoch()")
 
 
+async def test_a_log_that_lost_events_ends_subscriptions_with_resync(
+    own: Database, redis: Redis, admin: Connection, relay: None
+) -> None:
+    org = uuid7()
+    async with started(LiveHub(own, redis, poll=0.02)) as hub, Consumer(hub, org, 0) as consumer:
+        await write(own, org, 3)
+        await until(lambda: consumer.has(3))
+        async with admin.transaction():
+            await admin.execute("ALTER TABLE event_log DISABLE TRIGGER refuse_change")
+            await admin.execute("DELETE FROM event_log WHERE org_id = $1 AND seq > 1", org)
+            await admin.execute("UPDATE event_heads SET seq = 1 WHERE org_id = $1", org)
+        assert isinstance(await until(consumer.ended), ResyncError)
+
+
 async def test_closing_tells_everyone_to_resume(own: Database, redis: Redis, relay: None) -> None:
     org = uuid7()
     hub = LiveHub(own, redis)
