@@ -63,12 +63,15 @@ class Database:
     @asynccontextmanager
     async def tenant(self, org_id: UUID, user_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
         """One transaction as the app role in one organization; commits at the end, rolls back on error."""
-        async with AsyncSession(
-            self.app,
-            sync_session_class=TenantSession,
-            expire_on_commit=False,
-            info={"org_id": org_id, "user_id": user_id},
-        ) as session, session.begin():
+        async with (
+            AsyncSession(
+                self.app,
+                sync_session_class=TenantSession,
+                expire_on_commit=False,
+                info={"org_id": org_id, "user_id": user_id},
+            ) as session,
+            session.begin(),
+        ):
             yield session
 
     @asynccontextmanager
