@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from typing import Any
 
 from alembic import context
-from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -31,8 +32,8 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-def _say(*, ctx: MigrationContext, step: MigrationInfo, **_rest: object) -> None:
-    log.info("migrated", revision=step.up_revision_id, title=step.up_revision.doc if step.up_revision else "")
+def _say(ctx: MigrationContext, step: Any, heads: object, run_args: object) -> None:
+    log.info("migrated", revision=step.up_revision_id, title=step.up_revision.doc)
 
 
 async def online(url: str) -> None:
