@@ -1,5 +1,6 @@
 """Import of fleets from files as they really come."""
 
+import asyncio
 import csv
 import io
 import time
@@ -16,7 +17,7 @@ from db.fleet.utilisation import UtilisationEntry
 from db.identity.organizations import Organization
 from db.session import Database
 from domain.context import Actor
-from domain.errors import ForbiddenError, NotFoundError
+from domain.errors import ConflictError, ForbiddenError, NotFoundError
 from domain.fleet import importing
 from domain.fleet.importing import DateOrder, Report
 from domain.fleet.importing.columns import Field, field_of
@@ -222,7 +223,7 @@ async def test_types(db: Database, actor: Actor) -> None:
     assert "Airbus A320-214, Airbus A320-232" in report.problems[0].message
     report = await load(db, actor, a_csv(*rows[:2], *rows[3:5], header=header))
     assert (report.types_created, report.problems) == (["BAC Concorde"], [])
-    assert any("taken to be an AEROPLANE" in notice for notice in report.notices)
+    assert any("taken to be an AEROPLANE" in notice for notice in report.assumptions)
 
 
 async def test_contradictions_about_a_new_type(db: Database, actor: Actor) -> None:
@@ -357,6 +358,17 @@ async def test_run_from_the_command_line(db: Database, settings, actor: Actor, t
         await importing.run(settings, path, "no-such-organization")
     with pytest.raises(FileNotFoundError):
         await importing.run(settings, tmp_path / "missing.csv", slug)
+
+
+async def test_an_aircraft_added_meanwhile_is_a_conflict(db: Database, actor: Actor) -> None:
+    async with fleet.command(db, actor) as first:
+        await importing.import_aircraft(first, a_csv(a_row()), "fleet")
+        second = asyncio.create_task(load(db, actor, a_csv(a_row())))
+        await asyncio.sleep(0.5)
+        assert not second.done()
+    with pytest.raises(ConflictError, match="repeat it"):
+        await second
+    assert (await load(db, actor, a_csv(a_row()))).unchanged == 1
 
 
 async def test_import_needs_permission(db: Database, actor: Actor) -> None:

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy.exc import IntegrityError
+
 from db.session import Database
 from domain.context import Ctx
+from domain.errors import ConflictError
 from domain.fleet.importing import reading
 from domain.fleet.importing.applying import apply
 from domain.fleet.importing.columns import recognize
@@ -32,7 +35,8 @@ async def run(
     """Import the file at `path` into the organization `slug`, as the operator at the command line.
 
     The report says what was, or with `dry_run` would be, done; it holds problems when nothing was. NotFoundError
-    without such an organization; OSError when the file cannot be opened.
+    without such an organization; ConflictError when somebody added the same aircraft meanwhile; OSError when the
+    file cannot be opened.
     """
     with path.open("rb") as file:
         content = _bounded(file)
@@ -75,7 +79,10 @@ async def import_aircraft(
     if report.problems:
         report.forget_changes()
     elif not dry_run:
-        await apply(ctx, planned, progress, today=local_date)
+        try:
+            await apply(ctx, planned, progress, today=local_date)
+        except IntegrityError as error:
+            raise ConflictError("Somebody changed the fleet during the import; nothing was done, repeat it.") from error
     return report
 
 

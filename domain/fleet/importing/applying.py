@@ -44,8 +44,9 @@ async def apply(ctx: Ctx, plan: Plan, progress: Progress, *, today: date) -> Non
         _record(ctx, "aircraft_type.created", "at", row)
     progress("Writing", len(types), total)
     await _create(ctx, org_id, plan.new, today)
-    progress("Writing", len(types) + len(plan.new), total)
-    await _update(ctx, org_id, plan)
+    if plan.changed:
+        progress("Writing", len(types) + len(plan.new), total)
+        await _update(ctx, org_id, plan)
     progress("Writing", total, total)
 
 

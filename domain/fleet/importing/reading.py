@@ -16,6 +16,7 @@ Cell = str | int | float | bool | date | datetime | time | timedelta
 
 MOST_BYTES = 50_000_000
 MOST_ROWS = 100_000
+MOST_COLUMNS = 500
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -56,9 +57,9 @@ def _workbook(content: bytes) -> list[Row]:
             f"The file begins like a workbook but cannot be read as one ({error}). Open it in a spreadsheet"
             " program and save it as .xlsx without a password."
         ) from error
-    # `height` bounds what a damaged or hostile file can make us build.
-    if any(sheet.total_height > MOST_ROWS for sheet in sheets):
-        raise UnreadableError(f"A sheet has more than {MOST_ROWS:,} rows; split it.")
+    # This bounds what a damaged or hostile file can make us build.
+    if any(sheet.total_height > MOST_ROWS or sheet.total_width > MOST_COLUMNS for sheet in sheets):
+        raise UnreadableError(f"A sheet has more than {MOST_ROWS:,} rows or {MOST_COLUMNS} columns; split it.")
     grids = [
         [Row(RowNumber(number), list(cells)) for number, cells in enumerate(sheet.to_python(skip_empty_area=False), 1)]
         for sheet in sheets

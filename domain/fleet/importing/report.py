@@ -52,6 +52,8 @@ class Report:
     types_created: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    # What was taken to be so because the file does not say; of no interest when nothing is imported.
+    assumptions: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -63,12 +65,13 @@ class Report:
 
     def forget_changes(self) -> None:
         """Nothing of it will be done."""
-        self.created, self.updated, self.types_created, self.unchanged = [], [], [], 0
+        self.created, self.updated, self.types_created, self.assumptions = [], [], [], []
+        self.unchanged = 0
 
     def text(self) -> str:
         """The report as the command prints it."""
         lines = [str(problem) for problem in self.problems]
-        lines += [f"Note: {notice}" for notice in self.notices]
+        lines += [f"Note: {notice}" for notice in [*self.notices, *self.assumptions]]
         if self.problems:
             found = _count(len(self.problems), "problem")
             where = f" in {_count(self.bad_rows, 'row')} of {self.rows}" if self.bad_rows else ""
@@ -108,7 +111,7 @@ class Report:
                 }
                 for problem in self.problems
             ],
-            "notices": self.notices,
+            "notices": [*self.notices, *self.assumptions],
         }
 
 

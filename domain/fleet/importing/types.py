@@ -133,7 +133,7 @@ class Types:
         if item.category is None:
             item.category = category or AircraftCategory.AEROPLANE
             if category is None:
-                self._report.notices.append(
+                self._report.assumptions.append(
                     f"The new aircraft type {item.name} is taken to be an AEROPLANE: the file and its ICAO type do not"
                     " say; change the type if it is not."
                 )
