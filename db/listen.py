@@ -10,12 +10,15 @@ from typing import TypeAlias
 import asyncpg
 
 from db.rls import SYSTEM_ROLE
+from runtime.logging import get_logger
 from runtime.settings import Settings
 
 BEAT_SECONDS = 1.0
 # Without an answer to a beat for this long, notifications may be getting lost and nobody may rely on them.
 LEASE_SECONDS = 3.0
-RECONNECT_SECONDS = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+log = get_logger(__name__)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -37,6 +40,7 @@ class Listener:
         self._on_message = on_message
         self._on_gap = on_gap
         self._lease = 0.0
+        self._pause = FIRST_PAUSE
         self._task: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
 
@@ -59,11 +63,14 @@ class Listener:
 
     async def _run(self) -> None:
         while True:
-            # Whatever ends a connection, the remedy is the same: say that there is a gap and connect again.
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            try:
                 await self._listen()
+            except Exception as error:
+                # Whatever ends a connection, the remedy is the same: say that there is a gap and connect again.
+                log.warning("not listening", channel=self._channel, error=repr(error), retry_in=self._pause)
             self._lose()
-            await asyncio.sleep(RECONNECT_SECONDS)
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
         connection: Connection = await asyncpg.connect(
@@ -73,9 +80,7 @@ class Listener:
         )
         try:
             connection.add_termination_listener(lambda _connection: self._lose())
-            await connection.add_listener(
-                self._channel, lambda _c, _pid, _channel, text: self._on_message(str(text))
-            )
+            await connection.add_listener(self._channel, lambda _c, _pid, _channel, text: self._on_message(str(text)))
             await connection.add_listener(self._beats, lambda _c, _pid, _channel, text: self._hear(str(text)))
             while True:
                 self._heard.clear()
@@ -91,6 +96,7 @@ class Listener:
     def _hear(self, sent: str) -> None:
         """The lease counts from when the beat was sent: everything notified before that has arrived."""
         self._lease = float(sent) + LEASE_SECONDS
+        self._pause = FIRST_PAUSE
         self._heard.set()
 
     def _lose(self) -> None:

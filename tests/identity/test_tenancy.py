@@ -54,11 +54,11 @@ async def test_a_hit_costs_less_than_5_microseconds(two: Any, owner: Person) -> 
     resolver = two[0]
     await resolver.actor(owner.token)
     best = float("inf")
-    for _ in range(5):
+    for _ in range(40):
         begun = perf_counter()
-        for _ in range(1000):
+        for _ in range(200):
             await resolver.actor(owner.token)
-        best = min(best, (perf_counter() - begun) / 1000)
+        best = min(best, (perf_counter() - begun) / 200)
     assert best < 5e-6
 
 
