@@ -8,24 +8,19 @@ serves a request before its tenant is set. Statements run in autocommit, each in
 import asyncio
 from collections import OrderedDict, deque
 from typing import Any, TypeAlias
-from uuid import UUID
 
 import asyncpg
 
 from db.rls import APP_ROLE
 from runtime.settings import Settings
 
-Scope = tuple[str, str]
+Scope = tuple[str, str]  # organization and user, as Actor.scope gives them; "" for none
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 SET_SCOPE = "SELECT set_config('app.org_id', $1, false), set_config('app.user_id', $2, false)"
 SET_LOCAL = "SELECT set_config('app.org_id', $1, true), set_config('app.user_id', $2, true)"
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, OSError)  # fmt: skip
-
-
-def scope_of(org_id: UUID | None, user_id: UUID | None) -> Scope:
-    return (str(org_id) if org_id else "", str(user_id) if user_id else "")
 
 
 class ReadPool:

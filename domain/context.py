@@ -34,6 +34,16 @@ class Actor:
         """Equal for actors with equal permissions: part of the key of a compiled plan."""
         return hashlib.sha256(",".join(sorted(self.permissions)).encode()).hexdigest()[:16]
 
+    @cached_property
+    def scope(self) -> tuple[str, str]:
+        """What a read connection is set to: the organization, and no user."""
+        return (str(self.org_id), "")
+
+    @cached_property
+    def self_scope(self) -> tuple[str, str]:
+        """As `scope`, for reads that also see what is the user's own in other organizations."""
+        return (str(self.org_id), str(self.user_id or ""))
+
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
 

@@ -25,7 +25,6 @@ from graphql import (
 from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import VariableValues, get_variable_values
 
-from db.reads import scope_of
 from domain.context import Actor
 from domain.errors import BadUserInputError, OperationError
 from graph.compiler.plans import Plan, Planner
@@ -131,9 +130,9 @@ class Engine:
                 raise refuse(
                     BadUserInputError("Subscriptions need a stream: connect with graphql-transport-ws at /graphql.")
                 )
-            variables = self.coerce(prepared, request.variables)
             if prepared.kind is OperationType.QUERY and caller.actor is not None:
-                return await self._query(request, prepared, variables, caller, caller.actor)
+                return await self._query(request, prepared, caller, caller.actor)
+            variables = self.coerce(prepared, request.variables)
             self._check_anonymous(prepared, variables, caller)
             return await self._by_core(request, Run(self.platform, self, prepared, variables, caller))
         except RefusedError as refused:
@@ -164,33 +163,33 @@ class Engine:
         except RecursionError:
             raise refuse(BadUserInputError(TOO_DEEP)) from None
 
-    async def _query(
-        self,
-        request: OperationRequest,
-        prepared: Prepared,
-        variables: VariableValues,
-        caller: Caller,
-        actor: Actor,
-    ) -> Outcome:
-        plan = self._plan(prepared, variables, actor)
+    async def _query(self, request: OperationRequest, prepared: Prepared, caller: Caller, actor: Actor) -> Outcome:
+        inputs = request.variables or {}
+        coerced = prepared.coerced_plainly(inputs)
         try:
-            row = await self._row(plan, variables, actor)
+            plan = self.planner.known(prepared, coerced, actor) if coerced is not None else None
+            if plan is None or coerced is None:
+                variables = self.coerce(prepared, inputs)
+                coerced, plan = variables.coerced, self._plan(prepared, variables, actor)
+            row = await self._row(plan, coerced, actor)
         except OperationError as error:
             raise refuse(error) from None
+        except RefusedError:
+            raise
         except Exception as error:
             errors = [to_error(error)]
             return Outcome(orjson.dumps({"data": None, "errors": errors}), status=status_of(errors))
         if plan.others:
             fragments = Rendered(zip(plan.keys, (part or b"null" for part in row), strict=True))
-            run = Run(self.platform, self, prepared, variables, caller, fragments)
-            return await self._by_core(request, run)
+            variables = self.coerce(prepared, inputs)
+            return await self._by_core(request, Run(self.platform, self, prepared, variables, caller, fragments))
         return Outcome(render(plan, row))
 
-    async def _row(self, plan: Plan, variables: VariableValues, actor: Actor) -> Any:
+    async def _row(self, plan: Plan, coerced: dict[str, Any], actor: Actor) -> Any:
         if not plan.sql:
             return ()
-        scope = scope_of(actor.org_id, actor.user_id if plan.self_scoped else None)
-        return await self.platform.reads.fetchrow(plan.sql, plan.arguments(variables.coerced, actor), scope)
+        scope = actor.self_scope if plan.self_scoped else actor.scope
+        return await self.platform.reads.fetchrow(plan.sql, plan.arguments(coerced, actor), scope)
 
     async def _by_core(self, request: OperationRequest, run: Run) -> Outcome:
         result: Any = execute(

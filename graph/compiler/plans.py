@@ -83,17 +83,22 @@ class Planner:
     def __init__(self, world: World) -> None:
         self.world = world
 
+    def known(self, prepared: Prepared, coerced: dict[str, Any], actor: Actor) -> Plan | None:
+        """The plan of a query when it was made before for such variables and the same permissions."""
+        key = (actor.fingerprint, prepared.plan_key(coerced))
+        plan = prepared.plans.get(key)
+        if plan is not None:
+            prepared.plans.move_to_end(key)
+        return plan
+
     def query(self, prepared: Prepared, variables: VariableValues, actor: Actor) -> Plan:
         """The plan of a whole query. Raises ForbiddenError or BadUserInputError; a cached plan was checked for
         the same permissions."""
-        key = (actor.fingerprint, prepared.plan_key(variables.coerced))
-        plan = prepared.plans.get(key)
+        plan = self.known(prepared, variables.coerced, actor)
         if plan is None:
             plan = self._query(prepared, variables, actor)
-            prepared.remember(key, plan)
-        else:
-            prepared.plans.move_to_end(key)
-        return cast(Plan, plan)
+            prepared.remember((actor.fingerprint, prepared.plan_key(variables.coerced)), plan)
+        return plan
 
     def _query(self, prepared: Prepared, variables: VariableValues, actor: Actor) -> Plan:
         query = cast(GraphQLObjectType, self.world.schema.query_type)

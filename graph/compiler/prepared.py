@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,10 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    VariableDefinitionNode,
     VariableNode,
+    get_nullable_type,
+    is_non_null_type,
     type_from_ast,
 )
 from graphql.execution.collect_fields import FragmentDetails
@@ -62,6 +65,27 @@ SHAPING: dict[str, str] = {"first": "size", "last": "size", "after": "cursor", "
 NODE_FIELDS = {"node", "nodes"}
 
 
+# A variable of a built-in scalar type: its name, whether a value is just that, whether it must be given.
+PlainVariable = tuple[str, Callable[[Any], bool], bool]
+PLAIN: dict[str, Callable[[Any], bool]] = {
+    "ID": lambda value: type(value) is str,
+    "String": lambda value: type(value) is str,
+    "Boolean": lambda value: type(value) is bool,
+    "Int": lambda value: type(value) is int and -(2**31) <= value < 2**31,
+}
+
+
+def _plain(definitions: Sequence[VariableDefinitionNode], types: dict[str, Any]) -> tuple[PlainVariable, ...] | None:
+    made: list[PlainVariable] = []
+    for definition in definitions:
+        name = definition.variable.name.value
+        fits = PLAIN.get(str(get_nullable_type(types[name])))
+        if fits is None or definition.default_value is not None:
+            return None
+        made.append((name, fits, is_non_null_type(types[name])))
+    return tuple(made)
+
+
 @dataclass
 class Prepared:
     """One operation of a document; keeps its own compiled plans."""
@@ -71,6 +95,7 @@ class Prepared:
     fragments: dict[str, FragmentDetails]
     types: dict[str, GraphQLInputType]
     uses: dict[str, frozenset[str]]
+    plain: tuple[PlainVariable, ...] | None
     plans: "OrderedDict[Hashable, Any]" = field(default_factory=OrderedDict)
 
     @property
@@ -80,6 +105,25 @@ class Prepared:
     @property
     def name(self) -> str | None:
         return self.operation.name.value if self.operation.name else None
+
+    def coerced_plainly(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        """The coerced variables when each is of a built-in scalar type and given as just that; None when
+        graphql-core must look (and find the words for what is wrong). It saves a known operation 10 µs."""
+        if self.plain is None:
+            return None
+        coerced: dict[str, Any] = {}
+        for name, fits, required in self.plain:
+            value = inputs.get(name)
+            if value is None:
+                if required:
+                    return None
+                if name in inputs:
+                    coerced[name] = None
+            elif fits(value):
+                coerced[name] = value
+            else:
+                return None
+        return coerced
 
     def plan_key(self, variables: dict[str, Any]) -> Hashable:
         """Equal for variables that lead to the same statement."""
@@ -142,4 +186,7 @@ def prepare(schema: GraphQLSchema, document: DocumentNode, operation: OperationD
                 for name in _variables_in(argument.value):
                     if use and name in uses:
                         uses[name].add(use)
-    return Prepared(document, operation, fragments, types, {name: frozenset(found) for name, found in uses.items()})
+    plain = _plain(operation.variable_definitions or (), types)
+    return Prepared(
+        document, operation, fragments, types, {name: frozenset(found) for name, found in uses.items()}, plain
+    )

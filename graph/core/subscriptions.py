@@ -9,7 +9,6 @@ from graphql import GraphQLResolveInfo
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from db.reads import scope_of
 from domain.context import Actor
 from graph.compiler.projection import Declared, Projection
 from graph.compiler.types import TypeFactory, directives_for
@@ -63,7 +62,6 @@ class Subscription:
     def _resolve(self, info: GraphQLResolveInfo[Any], **arguments: Any) -> AsyncIterator[Payload]:
         run: Run = info.context
         parts = entity_parts(info, {name: target for name, (target, _) in self.entities.items()})
-        scope = scope_of(run.actor.org_id, None)
 
         async def messages() -> AsyncIterator[Payload]:
             source = self.function(Listener(run.platform, run.actor), **arguments)
@@ -71,7 +69,9 @@ class Subscription:
                 async for values in source:
                     shown = dict(values)
                     if parts.plan:
-                        row = await run.platform.reads.fetchrow(parts.plan.sql, parts.arguments(values), scope)
+                        row = await run.platform.reads.fetchrow(
+                            parts.plan.sql, parts.arguments(values), run.actor.scope
+                        )
                         shown |= parts.values(row)
                     yield Payload(shown)
             finally:

@@ -1,6 +1,6 @@
 """How many statements an operation costs, counted in the server's own log."""
 
-from db.reads import ReadPool, scope_of
+from db.reads import ReadPool
 from tests.compiler.conftest import World, actor
 from tests.compiler.population import ORGS
 
@@ -43,7 +43,7 @@ async def test_a_tenant_finds_the_connection_that_served_it_before(world: World)
 async def test_changing_the_tenant_of_a_connection_costs_the_setting(world: World) -> None:
     pool = ReadPool(world.platform.settings.model_copy(update={"database_read_pool_size": 1}))
     sql = "SELECT count(*) FROM aircraft"
-    scopes = [scope_of(org, None) for org in ORGS]
+    scopes = [actor(org).scope for org in ORGS]
     await pool.fetchrow(sql, [], scopes[1])
     start = world.log.stat().st_size
     for scope in [scopes[0], scopes[0], scopes[1], scopes[1]]:
