@@ -20,7 +20,6 @@ from domain.context import Actor
 from domain.errors import ConflictError, ForbiddenError, NotFoundError
 from domain.fleet import importing
 from domain.fleet.importing import DateOrder, Report
-from domain.fleet.importing.columns import Field, field_of
 from tests.factories import fleet
 from tests.fleet.files import make
 
@@ -374,28 +373,3 @@ async def test_an_aircraft_added_meanwhile_is_a_conflict(db: Database, actor: Ac
 async def test_import_needs_permission(db: Database, actor: Actor) -> None:
     with pytest.raises(ForbiddenError):
         await load(db, Actor(actor.org_id, actor.user_id, frozenset({"FLEET_READ"})), a_csv(a_row()))
-
-
-@pytest.mark.parametrize(
-    ("header", "field"),
-    [
-        ("Reg.", Field.REGISTRATION),
-        ("Tail Number", Field.REGISTRATION),
-        ("A/C Reg", Field.REGISTRATION),
-        ("Aircraft_Registration", Field.REGISTRATION),
-        ("S/N", Field.SERIAL_NUMBER),
-        ("Manufacturer's serial number", Field.SERIAL_NUMBER),
-        ("TTAF", Field.HOURS),
-        ("Hours (TSN)", Field.HOURS),
-        ("FH [h]", Field.HOURS),
-        ("CSN", Field.CYCLES),
-        ("Landings", Field.CYCLES),
-        ("MFG date", Field.MANUFACTURED),
-        ("Home-Base", Field.BASE),
-        ("Remarks", None),
-        ("", None),
-        (12, None),
-    ],
-)
-def test_headers(header: object, field: Field | None) -> None:
-    assert field_of(header) is field
