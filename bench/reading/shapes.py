@@ -88,12 +88,12 @@ def _parents(tenant: Tenant, pick: random.Random) -> Variables:
 
 
 SHAPES = (
-    Shape("Q1", "one object by id, 8 fields", Q1, Q1, 1_000, _one),
-    Shape("Q2", "50 rows x 10 fields with pageInfo", Q2, Q2, 200, _page(50)),
+    Shape("Q1", "one object by id, 8 fields", Q1, Q1, 400, _one),
+    Shape("Q2", "50 rows x 10 fields with pageInfo", Q2, Q2, 120, _page(50)),
     Shape(
-        "Q3", "20 parents, two to-one edges each, 5 children each with a to-one edge", Q3, Q3_ELSEWHERE, 200, _parents
+        "Q3", "20 parents, two to-one edges each, 5 children each with a to-one edge", Q3, Q3_ELSEWHERE, 120, _parents
     ),
-    Shape("Q4", "500 rows x 10 fields with pageInfo", Q4, Q4, 40, _page(500)),
+    Shape("Q4", "500 rows x 10 fields with pageInfo", Q4, Q4, 24, _page(500)),
     Shape(
         "Nested",
         "20 aircraft, each with type, last 5 utilisation entries and their reporter",

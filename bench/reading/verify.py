@@ -1,5 +1,6 @@
 """Before anything is measured, every server answers every request once, and its answers must equal ours."""
 
+import re
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -22,6 +23,9 @@ ROWS: dict[str, Callable[[Any], int]] = {
 EXPECTED = {"Q1": 1, "Q2": 50, "Q3": 100, "Q4": 500, "Nested": 100}
 
 
+IDS = re.compile(rb'"id": *"(?:[a-z]+_)?([0-9a-f-]{36})"')
+
+
 class Answers:
     """What ours said to each request of each shape, and the digests of everyone's bytes."""
 
@@ -29,6 +33,7 @@ class Answers:
         self._tenants = tenants
         self._folder = folder
         self._ours: dict[str, list[Any]] = {}
+        self._ids: dict[str, list[list[bytes]]] = {}
         self._digests: dict[tuple[str, str], list[str]] = {}
 
     def verify(self, server: Server, shape: Shape) -> None:
@@ -43,12 +48,17 @@ class Answers:
         finally:
             connection.close()
         answers = [orjson.loads(body).get("data") for body in bodies]
+        ids = [IDS.findall(body) for body in bodies]
         if server.same_query:
-            self._ours[shape.name] = answers
+            self._ours[shape.name], self._ids[shape.name] = answers, ids
         for number, (answer, mine) in enumerate(zip(answers, self._ours[shape.name], strict=True)):
             if server.same_answer and answer != mine:
                 raise SetUpError(f"{server.name} answers {shape.name} request {number} differently: {_shown(answer)} "
                                  f"instead of {_shown(mine)} ({bodies[number][:500]!r})")  # fmt: skip
+            # A server with a schema of its own says the same when it names the same objects in the same order.
+            if not server.same_answer and ids[number] != self._ids[shape.name][number]:
+                raise SetUpError(f"{server.name} answers {shape.name} request {number} with other objects: "
+                                 f"{bodies[number][:500]!r}")  # fmt: skip
             if answer is None or ROWS[shape.name](mine) != EXPECTED[shape.name]:
                 raise SetUpError(f"{server.name} answers {shape.name} request {number}: {bodies[number][:500]!r}")
         self._digests[server.name, shape.name] = [digest(body) for body in bodies]
