@@ -298,11 +298,9 @@ class Connection:
         timeout = self._loop.call_later(self._settings.socket_send_seconds, self._drop)
         try:
             await self._transport_send({"type": "websocket.send", "text": text})
-        except OSError:
-            self._closed = True  # the client went away; the reader hears of it too
-        except RuntimeError:
-            if not self._closed:
-                raise
+        except (OSError, RuntimeError):
+            # Servers raise either when they closed the socket beneath us; the reader hears of it too.
+            self._closed = True
         finally:
             timeout.cancel()
 
