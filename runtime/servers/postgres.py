@@ -38,6 +38,7 @@ THROWAWAY = {
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "1h",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, which is deleted even when we are killed
 }
 START_SECONDS = 60.0
 STOP: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 1.5), (signal.SIGQUIT, 0.7))

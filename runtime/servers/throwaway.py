@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from runtime.processes import server_account
+from runtime.processes import Mark, server_account
 from runtime.servers.place import servers_folder
 from runtime.servers.postgres import LOGIN, Postgres
 from runtime.servers.valkey import Valkey
 
 ROOMY = 4 * 1024**3
+PREFIX, OWNER = "opsgraph-", "owner.mark"
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,19 @@ def scratch_folder() -> Path:
         found = os.statvfs(memory)
         if found.f_bavail * found.f_frsize >= ROOMY and not found.f_flag & getattr(os, "ST_NOEXEC", 0):
             parent = memory
-    folder = Path(tempfile.mkdtemp(prefix="opsgraph-", dir=parent))
+    _prune(parent or Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     folder.chmod(0o711)
+    Mark.of(os.getpid()).save(folder / OWNER)
     return folder
+
+
+def _prune(parent: Path) -> None:
+    """Delete what runs that were killed could not delete themselves."""
+    for path in parent.glob(f"{PREFIX}*/{OWNER}"):
+        mark = Mark.load(path)
+        if mark is not None and not mark.alive() and os.access(path.parent, os.W_OK):
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 @contextmanager

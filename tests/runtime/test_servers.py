@@ -14,7 +14,7 @@ from runtime.paths import PROJECT
 from runtime.processes import Account, Mark, server_account
 from runtime.servers import place
 from runtime.servers.postgres import Postgres, ServerError
-from runtime.servers.throwaway import Throwaway, throwaway
+from runtime.servers.throwaway import Throwaway, scratch_folder, throwaway
 from runtime.servers.valkey import Valkey
 from tests.runtime.waiting import until
 
@@ -205,6 +205,14 @@ def test_throwaway_leaves_nothing() -> None:
         folder = running.folder
     assert all(process is not None and process.poll() is not None for process in processes)
     assert not folder.exists()
+
+
+def test_what_a_killed_run_left_is_deleted_by_the_next(folder: Path) -> None:
+    abandoned = scratch_folder()
+    Mark(os.getpid(), "another start").save(abandoned / "owner.mark")
+    shutil.rmtree(scratch_folder())
+    assert not abandoned.exists()
+    assert folder.exists()  # its owner lives
 
 
 def test_an_account_is_ourselves_unless_root(folder: Path) -> None:
