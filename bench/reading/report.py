@@ -42,7 +42,7 @@ def ratios(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def text(report: dict[str, Any]) -> str:
     """The report as tables."""
     titles = {each["name"]: each["title"] for each in report["servers"]}
-    parts = [_machine(report), *(f"{name:<11}{title}" for name, title in titles.items())]
+    parts = [_machine(report), *(f"{name:<14}{title}" for name, title in titles.items())]
     for shape in report["shapes"]:
         parts += ["", f"{shape['name']}: {shape['title']}", _header()]
         parts += [_line(each) for each in report["figures"] if each["shape"] == shape["name"]]
@@ -69,13 +69,13 @@ def _machine(report: dict[str, Any]) -> str:
 
 def _header() -> str:
     return (
-        f"{'':<11}{'conn.':>6}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'server µs':>11}{'database µs':>13}{'rounds':>24}"
+        f"{'':<14}{'conn.':>6}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'server µs':>11}{'database µs':>13}{'rounds':>24}"
     )
 
 
 def _line(each: dict[str, Any]) -> str:
     spread = " ".join(f"{rate:,.0f}" for rate in each["rates"])
     return (
-        f"{each['server']:<11}{each['connections']:>6}{each['rate']:>10,.0f}{each['p50']:>9.2f}{each['p99']:>9.2f}"
+        f"{each['server']:<14}{each['connections']:>6}{each['rate']:>10,.0f}{each['p50']:>9.2f}{each['p99']:>9.2f}"
         f"{each['server_cpu']:>11,.0f}{each['database_cpu']:>13,.0f}{spread:>24}"
     )
