@@ -146,9 +146,7 @@ class Builder:
         keys = self._order(target, arguments.get("orderBy"))
         where = [*conditions(base), *self.visible(base)]
         if arguments.get("where") is not None:
-            where.append(
-                where_sql(self.slots, target, lambda scalar: base.value(scalar, self.slots), arguments["where"])
-            )
+            where.append(where_sql(self.slots, target, partial(self._filtered, base), arguments["where"]))
         made = ConnectionSelect(self, target, base, page, keys, where or ["true"])
         kind = cast(GraphQLObjectType, get_named_type(definition.type))
         # A page inside a page is read once for each of its rows.
@@ -161,6 +159,11 @@ class Builder:
         sql = made.render(kind, details)
         self._repeats = outer
         return sql
+
+    def _filtered(self, row: Row, scalar: Scalar) -> str:
+        # To filter or order by a field tells as much about it as to read it.
+        self.touched.add((row.projection.name, scalar.name))
+        return row.value(scalar, self.slots)
 
     def _size(self, arguments: dict[str, Tree], name: str) -> int | None:
         leaf = arguments.get(name)
@@ -188,6 +191,7 @@ class Builder:
             keys = []
             for entry in tree:
                 ((name, leaf),) = entry.items()
+                self.touched.add((target.name, name))
                 if not any(key.scalar.name == name for key in keys):
                     keys.append(Key(target.scalar(name), str(leaf.value) == "DESC"))
         names = [key.scalar.name for key in keys]

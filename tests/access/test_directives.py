@@ -12,6 +12,7 @@ from graphql import ConstDirectiveNode, GraphQLObjectType, build_schema
 
 from domain.identity.rules.roles import BUILT_IN
 from domain.permissions import Permission
+from graph.compiler.projection import Scalar
 from graph.schema import build_schema as platform_schema
 from tests.access.conftest import Place
 from tests.access.walk import Step, call, every_field
@@ -71,6 +72,29 @@ async def test_reads(place: Place, role: str) -> None:
             assert all(permission in answer["errors"][0]["message"] for permission in missing)
         else:
             assert code(answer) in (None, "BAD_USER_INPUT"), (step.document, answer)
+
+
+async def test_filtering_and_ordering_by_a_field_need_what_reading_it_needs(place: Place) -> None:
+    """Whether `where` or `orderBy` lets through a guess about a field, it must be one that the actor may read."""
+    schema = place.platform.schema
+    tried = 0
+    for root in schema.roots.values():
+        if root.kind != "many" or root.target is None:
+            continue
+        for field in root.target.fields.values():
+            needed = printed()[root.target.name, field.name][0]
+            if not isinstance(field, Scalar) or field.requires is None:
+                continue
+            held = frozenset(str(permission) for permission in Permission) - {str(field.requires)}
+            for argument in (
+                f"orderBy: [{{{field.name}: ASC}}]" if field.order else "",
+                f"where: {{not: {{{field.name}: {{isNull: true}}}}}}" if field.filter else "",
+            ):
+                if argument:
+                    tried += 1
+                    answer = await place.ask(f"{{ {root.name}({argument}) {{ __typename }} }}", actor(permissions=held))
+                    assert turned_away(answer) == "FORBIDDEN", (root.name, argument, needed)
+    assert tried > 0
 
 
 @pytest.mark.parametrize("role", sorted(BUILT_IN))
