@@ -230,30 +230,43 @@ class TypeFactory:
         return name
 
     def _add_inputs(self, item: Projection) -> None:
-        scalars = [found for found in item.fields.values() if isinstance(found, Scalar)]
-        name = f"{item.name}Filter"
-        conditions = [
-            self.field(f"{self._filter_name(found)} | None", found.description, name=found.name)
-            for found in scalars
-            if found.filter
-        ]
-        conditions += [
-            self.field(f"list[{name}] | None", "All of these hold.", name="and"),
-            self.field(f"list[{name}] | None", "At least one of these holds.", name="or"),
-            self.field(f"{name} | None", "This does not hold.", name="not"),
-        ]
-        self._input(name, f"Which {item.name} items to list; all given conditions must hold.", conditions)
-        orders = [
-            self.field(OrderDirection | None, f"By: {found.description}", name=found.name)
-            for found in scalars
-            if found.order
-        ]
+        self._add_filter(item)
+        orders: list[StrawberryField] = []
+        for found in item.fields.values():
+            if isinstance(found, Scalar) and found.order:
+                orders.append(self.field(OrderDirection | None, f"By: {found.description}", name=found.name))
+            elif isinstance(found, ToOne):
+                orders.append(self.field(f"{found.target}Order | None", f"By: {found.description}", name=found.name))
         self._input(
             f"{item.name}Order",
             f"What to order {item.name} items by; exactly one field an entry, earlier entries first.",
             orders,
             one_of=True,
         )
+
+    def _add_filter(self, item: Projection) -> None:
+        name = f"{item.name}Filter"
+        conditions: list[StrawberryField] = []
+        for found in item.fields.values():
+            if isinstance(found, Scalar) and found.filter:
+                conditions.append(self.field(f"{self._filter_name(found)} | None", found.description, name=found.name))
+            elif isinstance(found, ToOne):
+                text = f"There is one, and it meets this: {found.description}"
+                conditions.append(self.field(f"{found.target}Filter | None", text, name=found.name))
+            elif isinstance(found, ToMany):
+                text = f"Whether there are such: {found.description}"
+                conditions.append(self.field(f"{found.target}ListFilter | None", text, name=found.name))
+        conditions += [
+            self.field(f"list[{name}] | None", "All of these hold.", name="and"),
+            self.field(f"list[{name}] | None", "At least one of these holds.", name="or"),
+            self.field(f"{name} | None", "This does not hold.", name="not"),
+        ]
+        self._input(name, f"Which {item.name} items to list; all given conditions must hold.", conditions)
+        quantifiers = [
+            self.field(f"{name} | None", "At least one item meets this.", name="some"),
+            self.field(f"{name} | None", "No item meets this.", name="none"),
+        ]
+        self._input(f"{item.name}ListFilter", f"Conditions on related {item.name} items.", quantifiers)
 
     def argument(self, name: str, annotation: Any, description: str) -> StrawberryArgument:
         return StrawberryArgument(name, name, self.annotation(annotation), description=description)

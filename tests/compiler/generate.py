@@ -13,7 +13,7 @@ from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.roots import Root
 from graph.compiler.types import FILTER_NAMES, OPERATORS, is_enum
 from graph.schema import BuiltSchema
-from tests.compiler.reference import Object, Reference, key_shown, order_of
+from tests.compiler.reference import Object, Reference, key_shown
 
 LONG = "a_response_key_that_is_longer_than_the_sixty_three_bytes_of_an_identifier_of_postgresql"
 
@@ -180,8 +180,7 @@ class Generator:
             size = self.random.choice([0, 1, 2, 3, 7, 50])
             arguments.append(f"{self.random.choice(['first', 'last'])}: {self.argument('Int', size)}")
         if self.chance(0.3) and (found := self.row(item)):
-            plain_order = [{k: v.name for k, v in entry.items()} for entry in order_by] if order_by else None
-            cursor = self.reference.cursor(item, order_of(item, plain_order), found)
+            cursor = self.reference.cursor(item, self.reference.order(item, plain(order_by or [])), found)
             arguments.append(f"{self.random.choice(['after', 'before'])}: {self.argument('String', cursor)}")
         listed = f"({', '.join(arguments)})" if arguments else ""
         return f"{listed}{self.directive()} {{ {self.connection_fields(item, depth)} }}"
@@ -197,17 +196,27 @@ class Generator:
         ]
         return " ".join(self.random.sample(parts, self.chance_count(3)))
 
-    def order_by(self, item: Projection) -> list[dict[str, Enum]]:
+    def order_by(self, item: Projection) -> list[dict[str, Any]]:
+        return [self.order_entry(item, 2) for _ in range(self.chance_count(3))]
+
+    def order_entry(self, item: Projection, depth: int) -> dict[str, Any]:
+        edges = [f for f in item.fields.values() if isinstance(f, ToOne) and self.may(f)]
+        if depth and edges and self.chance(0.2):
+            edge = self.random.choice(edges)
+            return {edge.name: self.order_entry(self.built.registry.by_name[edge.target], depth - 1)}
         names = [f.name for f in item.fields.values() if isinstance(f, Scalar) and f.order and self.may(f)]
-        return [
-            {self.random.choice(names): Enum(self.random.choice(["ASC", "DESC"]))} for _ in range(self.chance_count(3))
-        ]
+        return {self.random.choice(names): Enum(self.random.choice(["ASC", "DESC"]))}
 
     def where(self, item: Projection, depth: int) -> dict[str, Any]:
         fields = [f for f in item.fields.values() if isinstance(f, Scalar) and f.filter and self.may(f)]
         made: dict[str, Any] = {}
         for found in self.random.sample(fields, min(len(fields), self.random.randint(0, 2))):
             made[found.name] = self.condition(item, found)
+        edges = [f for f in item.fields.values() if isinstance(f, ToOne | ToMany) and self.may(f)]
+        if depth and edges and self.chance(0.3):
+            edge = self.random.choice(edges)
+            inside = self.where(self.built.registry.by_name[edge.target], depth - 1)
+            made[edge.name] = inside if isinstance(edge, ToOne) else {self.random.choice(["some", "none"]): inside}
         if depth and self.chance(0.4):
             word = self.random.choice(["and", "or", "not"])
             inner = [self.where(item, depth - 1) for _ in range(self.random.randint(0, 2))]

@@ -214,7 +214,7 @@ class Reference:
     def page(self, item: Projection, objects: list[Object], arguments: dict[str, Any]) -> Any:
         where = arguments.get("where")
         kept = [each for each in objects if where is None or self.matches(item, each, where)]
-        order = order_of(item, arguments.get("orderBy"))
+        order = self.order(item, arguments.get("orderBy"))
         kept.sort(key=cmp_to_key(lambda one, two: self.compare(order, one, two)))
         after, before = arguments.get("after"), arguments.get("before")
         start = 0 if after is None else sum(self.position(order, each, after) <= 0 for each in kept)
@@ -238,23 +238,49 @@ class Reference:
             "totalCount": len(kept),
         }
 
-    def keys(self, order: list[tuple[Scalar, bool]], source: Object) -> list[Any]:
-        return [self.value(source, scalar) for scalar, _ in order]
+    def keys(self, order: list["Key"], source: Object) -> list[Any]:
+        return [self.key(key, source, key.path) for key in order]
 
-    def compare(self, order: list[tuple[Scalar, bool]], one: Object, two: Object) -> int:
+    def key(self, key: "Key", source: Object, path: tuple[ToOne, ...]) -> Any:
+        if not path:
+            return self.value(source, key.scalar)
+        target = self.built.registry.by_name[path[0].target]
+        other = next((each for each in self.rows(target) if self.joined(source, path[0], each)), None)
+        return None if other is None else self.key(key, other, path[1:])
+
+    def compare(self, order: list["Key"], one: Object, two: Object) -> int:
         return compare_keys(order, self.keys(order, one), self.keys(order, two))
 
-    def position(self, order: list[tuple[Scalar, bool]], source: Object, cursor: str) -> int:
+    def position(self, order: list["Key"], source: Object, cursor: str) -> int:
         """Negative before the cursor, zero at it, positive after it."""
         _, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        parsed = [parsed_key(scalar, value) for (scalar, _), value in zip(order, values, strict=True)]
+        parsed = [parsed_key(key.scalar, value) for key, value in zip(order, values, strict=True)]
         return compare_keys(order, self.keys(order, source), parsed)
 
-    def cursor(self, item: Projection, order: list[tuple[Scalar, bool]], source: Object) -> str:
-        name = item.prefix + ":" + ",".join(("-" if down else "") + scalar.name for scalar, down in order)
+    def cursor(self, item: Projection, order: list["Key"], source: Object) -> str:
+        name = item.prefix + ":" + ",".join(("-" if key.down else "") + key.name for key in order)
         values = [key_shown(value) for value in self.keys(order, source)]
         text = json.dumps([name, *values], ensure_ascii=False)
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def order(self, item: Projection, order_by: list[dict[str, Any]] | None) -> list["Key"]:
+        entries = [Key(item.scalar(name.lstrip("-")), name.startswith("-")) for name in item.default_order]
+        if order_by:
+            entries = [self.order_key(item, entry) for entry in order_by]
+        unique: dict[str, Key] = {}
+        for key in entries:
+            unique.setdefault(key.name, key)
+            if key.name == "id":
+                break
+        unique.setdefault("id", Key(item.scalar("id"), False))
+        return list(unique.values())
+
+    def order_key(self, item: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> "Key":
+        ((name, way),) = entry.items()
+        found = item.fields[name]
+        if isinstance(found, ToOne):
+            return self.order_key(self.built.registry.by_name[found.target], way, (*path, found))
+        return Key(item.scalar(name), way == "DESC", path)
 
     # -- filters ---------------------------------------------------------------------------------------------
 
@@ -268,30 +294,41 @@ class Reference:
             return any(self.matches(item, source, each) for each in value)
         if name == "not":
             return not self.matches(item, source, value)
+        found = item.fields[name]
+        if isinstance(found, ToOne | ToMany):
+            target = self.built.registry.by_name[found.target]
+            others = [other for other in self.rows(target) if self.joined(source, found, other)]
+            if isinstance(found, ToOne):
+                return any(self.matches(target, other, value) for other in others)
+            return all(
+                any(self.matches(target, other, wanted) for other in others) == (quantifier == "some")
+                for quantifier, wanted in value.items()
+                if wanted is not None
+            )
         scalar = item.scalar(name)
         actual = self.value(source, scalar)
         return all(OPERATORS[operator](actual, given(scalar, wanted)) for operator, wanted in value.items())
 
 
-def order_of(item: Projection, order_by: list[dict[str, str]] | None) -> list[tuple[Scalar, bool]]:
-    entries = [(name.lstrip("-"), name.startswith("-")) for name in item.default_order]
-    if order_by:
-        entries = [(name, way == "DESC") for entry in order_by for name, way in entry.items()]
-    unique: dict[str, bool] = {}
-    for name, down in entries:
-        unique.setdefault(name, down)
-        if name == "id":
-            break
-    unique.setdefault("id", False)
-    return [(item.scalar(name), down) for name, down in unique.items()]
+@dataclass(frozen=True)
+class Key:
+    """One entry of an order, perhaps of a related row."""
+
+    scalar: Scalar
+    down: bool
+    path: tuple[ToOne, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return ".".join([*(edge.name for edge in self.path), self.scalar.name])
 
 
-def compare_keys(order: list[tuple[Scalar, bool]], one: list[Any], two: list[Any]) -> int:
-    for (_, down), a, b in zip(order, one, two, strict=True):
+def compare_keys(order: list[Key], one: list[Any], two: list[Any]) -> int:
+    for key, a, b in zip(order, one, two, strict=True):
         if a == b:
             continue
         larger = a is None or (b is not None and a > b)
-        return -1 if larger == down else 1
+        return -1 if larger == key.down else 1
     return 0
 
 
