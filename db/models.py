@@ -13,7 +13,8 @@ import db.identity.memberships
 import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
-import db.identity.users  # noqa: F401
+import db.identity.users
+import db.operations  # noqa: F401
 from db.base import Base
 
 __all__ = ["Base"]

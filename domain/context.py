@@ -28,6 +28,7 @@ class Actor:
     session_id: UUID | None = None
     impersonator_id: UUID | None = None
     is_superuser: bool = False
+    plan: str = "STANDARD"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -30,6 +30,9 @@ class Platform:
         self.authenticator = Authenticator(self.db, settings)
         self.live = LiveHub(self.db, self.redis)
         self.engine = Engine(self.world, self)
+        if self.engine.tracer is not None:
+            self.engine.tracer.instrument(self.db.app)
+            self.engine.tracer.instrument(self.db.system)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
@@ -52,6 +55,7 @@ class Platform:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.engine.close()
         await self.authenticator.close()
         if self.redis is not None:
             await self.redis.aclose()

@@ -1,197 +1,243 @@
-"""Runs operations: parses, validates and plans once, then executes plans.
+"""Runs operations: prepares and plans once, then executes plans.
 
 A query of compiled fields never enters graphql-core: its plan runs as one prepared statement and the rendered
 bytes go out untouched. Mutations, subscriptions and introspection are graphql-core's, with an executor that lets
-rendered parts through.
+rendered parts through. However well an operation is known, who asks, what they may do and what they may still spend
+is looked at each time.
 """
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from graphql import (
-    ExecutionResult,
-    GraphQLError,
-    GraphQLObjectType,
-    OperationDefinitionNode,
-    OperationType,
-    execute,
-    get_operation_ast,
-    parse,
-    subscribe,
-    validate,
-)
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationType, execute, subscribe
 from graphql.execution.collect_fields import collect_fields
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues
 
 from domain.context import Actor
 from domain.errors import BadUserInputError, OperationError
+from graph import cost
 from graph.compiler.plans import Plan, Planner
-from graph.compiler.prepared import Prepared, World, prepare
+from graph.compiler.prepared import World
 from graph.core.payloads import PassThroughExecutor, Rendered
 from graph.core.run import Run
-from graph.documents import MAX_COMMENTS, MAX_TOKENS
-from graph.errors import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, status_of, to_error
-from graph.limits import check_size
+from graph.errors import BAD_USER_INPUT, status_of, to_error
+from graph.limits import check_text
+from graph.observing import Observer
 from graph.operations import Caller, OperationRequest, Outcome
+from graph.persisted import Documents
+from graph.preparing import TOO_DEEP, Known, Preparer, RefusedError, refuse
+from graph.throttling import Account, Throttle, TooFastError
+from graph.tracing import Tracer
+from runtime import metrics
 
 if TYPE_CHECKING:
     from graph.context import Platform
 
-DOCUMENTS_KEPT = 1_000
-LONGEST_KEPT = 20_000
-MAX_ERRORS = 20
-TOO_DEEP = "This is nested too deeply: ask for it in several operations."
-
-
-class RefusedError(Exception):
-    """An operation that will not be executed, with the answer that says why."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(errors[0]["message"])
-        self.errors = errors
-        self.outcome = Outcome(orjson.dumps({"errors": errors}), started=False, status=status_of(errors))
-
-
-def refuse(exc: Exception, code: str | None = None) -> RefusedError:
-    return RefusedError([to_error(exc, code=code)])
+OPERATIONS = metrics.OPERATIONS
 
 
 class Engine:
-    """One per process. Keeps the documents it has seen, and each of them its plans."""
+    """One per process."""
 
     def __init__(self, world: World, platform: "Platform") -> None:
+        settings = platform.settings
         self.world = world
         self.platform = platform
         self.planner = Planner(world)
-        self._documents: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
+        self.preparer = Preparer(world)
+        self.documents = Documents(settings, platform.reads, platform.redis)
+        self.throttle = Throttle(settings, platform.redis)
+        self.observer = Observer(settings.slow_operation_ms)
+        self.tracer = Tracer() if settings.tracing else None
+        self._reports_cost = settings.cost_in_answers
 
     # -- preparing -------------------------------------------------------------------------------------------
 
-    def prepare(self, request: OperationRequest) -> Prepared:
-        """The operation of a request, parsed and validated. Raises RefusedError."""
-        key = (request.query, request.operation_name)
-        prepared = self._documents.get(key)
-        if prepared is not None:
-            self._documents.move_to_end(key)
-            return prepared
-        prepared = self._prepare(request)
-        if len(request.query) <= LONGEST_KEPT:
-            self._documents[key] = prepared
-            while len(self._documents) > DOCUMENTS_KEPT:
-                self._documents.popitem(last=False)
-        return prepared
+    async def open(self, request: OperationRequest, caller: Caller) -> Known:
+        """The operation of a request, whether it names it by text or by hash. Raises RefusedError."""
+        return self._known(request) or await self._open(request, caller)
 
-    def _prepare(self, request: OperationRequest) -> Prepared:
+    def _known(self, request: OperationRequest) -> Known | None:
+        """When only registered documents are trusted, only they become known."""
+        if request.extensions is not None and "persistedQuery" in request.extensions:
+            return None
+        return self.preparer.known(request.query, request.operation_name)
+
+    async def _open(self, request: OperationRequest, caller: Caller) -> Known:
         try:
-            document = parse(request.query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
-            check_size(document)
-            if errors := validate(self.world.schema, document, max_errors=MAX_ERRORS):
-                raise RefusedError([to_error(error, code=VALIDATION_FAILED) for error in errors])
-        except GraphQLError as error:
-            raise refuse(error, PARSE_FAILED) from None
+            account = self.throttle.account(caller)
+            if not request.query:
+                await self.throttle.pay(account, cost.REFUSED)
+            text = await self.documents.text(request)
+            known = self.preparer.known(text, request.operation_name)
+            if known is None:
+                tokens = check_text(text)
+                await self.throttle.pay(account, 1 + tokens // cost.TOKENS_A_POINT)
+                known = self.preparer.prepare(text, request.operation_name, registered=self.documents.trusted)
         except OperationError as error:
             raise refuse(error) from None
-        except RecursionError:
-            raise refuse(BadUserInputError(TOO_DEEP)) from None
-        operation = get_operation_ast(document, request.operation_name)
-        if operation is None:
-            names = [
-                item.name.value
-                for item in document.definitions
-                if isinstance(item, OperationDefinitionNode) and item.name
-            ]
-            known = ", ".join(names[:10]) or "only unnamed operations"
-            said = f"no operation named {request.operation_name!r}" if request.operation_name else "several operations"
-            raise refuse(BadUserInputError(f"The document has {said}: set operationName to one of its own ({known})."))
-        return prepare(self.world.schema, document, operation)
-
-    def coerce(self, prepared: Prepared, inputs: dict[str, Any] | None) -> VariableValues:
-        """The operation's variables, coerced. Raises RefusedError."""
-        definitions = prepared.operation.variable_definitions or ()
-        try:
-            values = get_variable_values(
-                self.world.schema, definitions, inputs or {}, max_errors=MAX_ERRORS, hide_suggestions=True
-            )
-        except RecursionError:
-            raise refuse(BadUserInputError(TOO_DEEP)) from None
-        if isinstance(values, list):
-            raise RefusedError([to_error(error, code=BAD_USER_INPUT) for error in values])
-        return values
+        self.documents.remember(request, share=caller.actor is not None)
+        return known
 
     # -- executing -------------------------------------------------------------------------------------------
 
     async def execute(self, request: OperationRequest, caller: Caller) -> Outcome:
         """Runs a query or mutation. Never raises for what a client can cause."""
+        if self.tracer is None:
+            return await self._execute(request, caller)
+        with self.tracer.operation() as span:
+            outcome = await self._execute(request, caller)
+            self.tracer.finish(span, self._known(request), outcome)
+            return outcome
+
+    async def _execute(self, request: OperationRequest, caller: Caller) -> Outcome:
+        started = perf_counter()
+        known: Known | None = None
         try:
-            prepared = self.prepare(request)
-            if prepared.kind is OperationType.SUBSCRIPTION:
-                raise refuse(
-                    BadUserInputError("Subscriptions need a stream: connect with graphql-transport-ws at /graphql.")
-                )
-            if prepared.kind is OperationType.QUERY and caller.actor is not None:
-                return await self._query(request, prepared, caller, caller.actor)
-            variables = self.coerce(prepared, request.variables)
-            self._check_anonymous(prepared, variables, caller)
-            return await self._by_core(request, Run(self.platform, self, prepared, variables, caller))
+            known = self._known(request) or await self._open(request, caller)
+            if known.is_query and caller.actor is not None:
+                outcome = await self._query(request, known, caller, caller.actor)
+            else:
+                outcome = await self._other(request, known, caller)
         except RefusedError as refused:
-            return refused.outcome
+            outcome = refused.outcome
+        seconds = perf_counter() - started
+        self.observer.done(known, outcome, seconds)
+        if seconds > self.observer.slow and known is not None:
+            self._tell_slow(request, known, caller, seconds)
+        return outcome
 
-    def _roots(self, prepared: Prepared, variables: VariableValues) -> list[tuple[str, str]]:
-        root = cast(GraphQLObjectType, self.world.schema.get_root_type(prepared.kind))
-        grouped = collect_fields(self.world.schema, prepared.fragments, variables, root, prepared.operation)
-        names = (group[0].node.name.value for group in grouped.grouped_field_set.values())
-        return [(root.name, name) for name in names if not name.startswith("__")]
+    async def _other(self, request: OperationRequest, known: Known, caller: Caller) -> Outcome:
+        """A mutation, or a query of nobody who is signed in."""
+        if known.kind is OperationType.SUBSCRIPTION:
+            raise refuse(
+                BadUserInputError("Subscriptions need a stream: connect with graphql-transport-ws at /graphql.")
+            )
+        account = self.throttle.account(caller)
+        self._begin(account)
+        try:
+            variables = self.preparer.coerce(known, request.variables)
+            roots = self._check_roots(known, variables, caller)
+            price = self._price(known, roots)
+            await self._pay(account, price)
+            run = Run(self.platform, self, known, variables, caller)
+            return await self._by_core(request, run, account, price)
+        finally:
+            account.running -= 1
 
-    def _check_anonymous(self, prepared: Prepared, variables: VariableValues, caller: Caller) -> None:
-        """Checks the root fields of a mutation or subscription, or of anything without an actor."""
-        roots = self._roots(prepared, variables)
+    def _begin(self, account: Account) -> None:
+        """Counts an operation that starts; its end is `account.running -= 1`. Raises RefusedError."""
+        if account.running >= account.allowance.parallel:
+            message = f"{account.running} operations of yours run at this moment; wait until one of them is done."
+            raise refuse(TooFastError(message, 1))
+        account.running += 1
+
+    def _roots(self, known: Known, variables: VariableValues) -> list[tuple[str, str]]:
+        root = cast(GraphQLObjectType, self.world.schema.get_root_type(known.kind))
+        grouped = collect_fields(self.world.schema, known.fragments, variables, root, known.operation)
+        return [(root.name, group[0].node.name.value) for group in grouped.grouped_field_set.values()]
+
+    def _check_roots(self, known: Known, variables: VariableValues, caller: Caller) -> list[str]:
+        """Checks the root fields of a mutation or subscription, or of anything without an actor; answers them."""
+        roots = self._roots(known, variables)
+        checked = [root for root in roots if not root[1].startswith("__")]
         try:
             if caller.actor is None:
-                self.world.access.check_anonymous(roots)
+                self.world.access.check_anonymous(checked)
             else:
-                self.world.access.check(roots, caller.actor.permissions)
+                self.world.access.check(checked, caller.actor.permissions)
+        except OperationError as error:
+            raise refuse(error) from None
+        return [name for _, name in roots]
+
+    def _price(self, known: Known, roots: list[str]) -> int:
+        each = cost.MUTATION if known.kind is OperationType.MUTATION else cost.REFUSED
+        return 1 + sum(cost.INTROSPECTION if name in ("__schema", "__type") else each for name in roots)
+
+    async def _pay(self, account: Account, price: int) -> None:
+        """Raises RefusedError when the operation costs too much, at once or within the minute."""
+        try:
+            account.check_price(price)
+            await self.throttle.pay(account, price)
         except OperationError as error:
             raise refuse(error) from None
 
-    def _plan(self, prepared: Prepared, variables: VariableValues, actor: Actor) -> Plan:
+    def _plan(self, known: Known, variables: VariableValues, actor: Actor) -> Plan:
+        found = self.planner.known(known, variables.coerced, actor)
+        if found is not None:
+            OPERATIONS.plans_hit += 1
+            return found
+        OPERATIONS.plans_missed += 1
         try:
-            return self.planner.query(prepared, variables, actor)
+            return self.planner.query(known, variables, actor)
         except (OperationError, GraphQLError) as error:
             raise refuse(error, BAD_USER_INPUT) from None
         except RecursionError:
             raise refuse(BadUserInputError(TOO_DEEP)) from None
 
-    async def _query(self, request: OperationRequest, prepared: Prepared, caller: Caller, actor: Actor) -> Outcome:
-        inputs = request.variables or {}
-        coerced = prepared.coerced_plainly(inputs)
+    async def _query(self, request: OperationRequest, known: Known, caller: Caller, actor: Actor) -> Outcome:
+        account = self.throttle.account(caller)
+        self._begin(account)
         try:
-            plan = self.planner.known(prepared, coerced, actor) if coerced is not None else None
+            inputs = request.variables or {}
+            coerced = known.coerced_plainly(inputs)
+            plan = self.planner.known(known, coerced, actor) if coerced is not None else None
             if plan is None or coerced is None:
-                variables = self.coerce(prepared, inputs)
-                coerced, plan = variables.coerced, self._plan(prepared, variables, actor)
+                variables = self.preparer.coerce(known, inputs)
+                coerced = variables.coerced
+                plan = self._plan(known, variables, actor)
+            else:
+                OPERATIONS.plans_hit += 1
+            price = plan.cost
+            if price > account.allowance.operation or not self.throttle.spend(account, price):
+                await self._pay(account, price)
             row = await self._row(plan, coerced, actor)
+            if plan.others:
+                return await self._with_introspection(request, known, caller, plan, row)
         except OperationError as error:
             raise refuse(error) from None
         except RefusedError:
             raise
         except Exception as error:
             errors = [to_error(error)]
-            return Outcome(orjson.dumps({"data": None, "errors": errors}), status=status_of(errors))
-        if plan.others:
-            fragments = Rendered(zip(plan.keys, (part or b"null" for part in row), strict=True))
-            variables = self.coerce(prepared, inputs)
-            return await self._by_core(request, Run(self.platform, self, prepared, variables, caller, fragments))
-        return Outcome(render(plan, row))
+            return Outcome(orjson.dumps({"data": None, "errors": errors}), status=status_of(errors), failed=True)
+        finally:
+            account.running -= 1
+        return Outcome(render(plan, row, self._report(account, price, caller)))
+
+    async def _with_introspection(
+        self, request: OperationRequest, known: Known, caller: Caller, plan: Plan, row: Any
+    ) -> Outcome:
+        account = self.throttle.account(caller)
+        await self._pay(account, price := cost.INTROSPECTION * len(plan.others))
+        fragments = Rendered(zip(plan.keys, (part or b"null" for part in row), strict=True))
+        variables = self.preparer.coerce(known, request.variables)
+        run = Run(self.platform, self, known, variables, caller, fragments)
+        return await self._by_core(request, run, account, plan.cost + price)
+
+    def _report(self, account: Account, price: int, caller: Caller) -> bytes:
+        if self._reports_cost or caller.wants_cost:
+            lease = account.lease
+            return cost.report(price, lease.item.amount, lease.known + lease.left)
+        return cost.UNREPORTED
 
     async def _row(self, plan: Plan, coerced: dict[str, Any], actor: Actor) -> Any:
         if not plan.sql:
             return ()
         scope = actor.self_scope if plan.self_scoped else actor.scope
-        return await self.platform.reads.fetchrow(plan.sql, plan.arguments(coerced, actor), scope)
+        arguments = plan.arguments(coerced, actor)
+        started = perf_counter()
+        if self.tracer is None:
+            row = await self.platform.reads.fetchrow(plan.sql, arguments, scope)
+        else:
+            with self.tracer.statement(plan.sql):
+                row = await self.platform.reads.fetchrow(plan.sql, arguments, scope)
+        OPERATIONS.statements.observe(perf_counter() - started)
+        return row
 
-    async def _by_core(self, request: OperationRequest, run: Run) -> Outcome:
+    async def _by_core(self, request: OperationRequest, run: Run, account: Account, price: int) -> Outcome:
         result: Any = execute(
             self.world.schema,
             run.prepared.document,
@@ -201,26 +247,49 @@ class Engine:
             executor_class=PassThroughExecutor,
             hide_suggestions=True,
         )
-        return _outcome(result if isinstance(result, ExecutionResult) else await result)
+        outcome = _outcome(result if isinstance(result, ExecutionResult) else await result)
+        return outcome._replace(body=outcome.body[:-1] + self._report(account, price, run.caller))
+
+    def _tell_slow(self, request: OperationRequest, known: Known, caller: Caller, seconds: float) -> None:
+        plan: Plan | None = None
+        coerced = known.coerced_plainly(request.variables or {})
+        if known.kind is OperationType.QUERY and caller.actor is not None and coerced is not None:
+            plan = self.planner.known(known, coerced, caller.actor)
+        self.observer.tell_slow(known, plan.sql if plan else "", request.variables, seconds)
 
     # -- subscribing -----------------------------------------------------------------------------------------
 
     async def subscribe(self, request: OperationRequest, caller: Caller) -> AsyncIterator[Outcome]:
         """The answers of a subscription. A refusal is one Outcome with started=False; an error that ends the
         stream is its last Outcome."""
+        known: Known | None = None
         try:
-            prepared = self.prepare(request)
-            if prepared.kind is not OperationType.SUBSCRIPTION:
+            known = await self.open(request, caller)
+            if known.kind is not OperationType.SUBSCRIPTION:
                 raise refuse(BadUserInputError("This is no subscription."))
-            variables = self.coerce(prepared, request.variables)
-            self._check_anonymous(prepared, variables, caller)
+            variables = self.preparer.coerce(known, request.variables)
+            self._check_roots(known, variables, caller)
+            account = self.throttle.account(caller)
+            await self._pay(account, cost.SUBSCRIPTION)
+            account.begin_subscription()
+        except OperationError as error:
+            yield refuse(error).outcome
+            return
         except RefusedError as refused:
+            self.observer.done(known, refused.outcome, 0.0)
             yield refused.outcome
             return
+        try:
+            async for outcome in self._stream(request, Run(self.platform, self, known, variables, caller)):
+                yield outcome
+        finally:
+            account.end_subscription()
+
+    async def _stream(self, request: OperationRequest, run: Run) -> AsyncIterator[Outcome]:
         source: Any = subscribe(
             self.world.schema,
-            prepared.document,
-            context_value=Run(self.platform, self, prepared, variables, caller),
+            run.prepared.document,
+            context_value=run,
             variable_values=request.variables,
             operation_name=request.operation_name,
             executor_class=PassThroughExecutor,
@@ -237,18 +306,22 @@ class Engine:
                 yield _outcome(result)
         except Exception as error:
             errors = [to_error(error)]
-            yield Outcome(orjson.dumps({"errors": errors}), status=status_of(errors))
+            yield Outcome(orjson.dumps({"errors": errors}), status=status_of(errors), failed=True)
         finally:
             await source.aclose()
 
+    async def close(self) -> None:
+        await self.documents.close()
+        if self.tracer is not None:
+            self.tracer.close()
 
-def render(plan: Plan, row: Any) -> bytes:
-    """The response of a compiled query."""
+
+def render(plan: Plan, row: Any, end: bytes) -> bytes:
+    """The response of a compiled query; `end` closes it."""
     parts = [b'{"data":{']
     for prefix, rendered in zip(plan.prefixes, row, strict=True):
         parts += (prefix, rendered or b"null")
-    parts.append(plan.suffix)
-    parts.append(b"}}")
+    parts += (plan.suffix, b"}", end)
     return b"".join(parts)
 
 
@@ -257,6 +330,5 @@ def _outcome(result: ExecutionResult) -> Outcome:
     if not result.errors:
         return Outcome(orjson.dumps(answer))
     errors = [to_error(error) for error in result.errors]
-    if result.data is None:
-        return Outcome(orjson.dumps({**answer, "errors": errors}), status=status_of(errors))
-    return Outcome(orjson.dumps({**answer, "errors": errors}))
+    status = status_of(errors) if result.data is None else 200
+    return Outcome(orjson.dumps({**answer, "errors": errors}), status=status, failed=True)

@@ -58,7 +58,7 @@ def from_query_string(raw: bytes) -> OperationRequest:
             value[name] = parse_json(text.encode(), f"The parameter '{name}'") if text else None
         else:
             value[name] = text or None
-    if value.get("query") is None:
+    if value.get("query") is None and not _names_document(value.get("extensions")):
         raise EnvelopeError("The parameter 'query' is missing; give it the text of a GraphQL query.")
     return from_object(value, nested=True, nul=True)
 
@@ -67,11 +67,13 @@ def from_object(value: Mapping[str, Any], *, nested: bool = True, nul: bool = Tr
     """The request in a parsed object. `nested` and `nul` say whether the text it was parsed from could hold
     deep values or NUL characters, so that ordinary requests are spared the walk."""
     query = value.get("query")
-    if not isinstance(query, str):
+    if query is None and _names_document(value.get("extensions")):
+        query = ""
+    elif not isinstance(query, str):
         if query is None:
             raise EnvelopeError("'query' is missing; it must hold the text of a GraphQL operation.")
         raise EnvelopeError(f"'query' is {kind(query)}; it must be a string.")
-    if not query or query.isspace():
+    elif not query or query.isspace():
         raise EnvelopeError("'query' is empty; it must hold the text of a GraphQL operation.")
     name = value.get("operationName")
     if name is not None and not isinstance(name, str):
@@ -88,6 +90,11 @@ def from_object(value: Mapping[str, Any], *, nested: bool = True, nul: bool = Tr
         if "\x00" in query:
             raise EnvelopeError("'query' holds the character NUL, which GraphQL does not allow; remove it.")
     return OperationRequest(query, name or None, variables, extensions)
+
+
+def _names_document(extensions: Any) -> bool:
+    """Whether a request without a text says by its hash which document it means."""
+    return isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
 
 
 def parse_json(text: bytes | str, what: str) -> Any:

@@ -9,8 +9,7 @@ from collections import Counter
 from time import monotonic, perf_counter
 from typing import Any
 
-import orjson
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 
 from domain.context import Actor
 from domain.errors import UnauthenticatedError
@@ -31,10 +30,10 @@ from graph.answers import (
     trace_headers,
 )
 from graph.context import Platform
-from graph.documents import operation_kind
 from graph.envelope import EnvelopeError
-from graph.errors import masked, status_of, to_error
+from graph.errors import masked
 from graph.operations import Caller, OperationRequest, Outcome
+from graph.preparing import RefusedError
 from runtime import metrics
 from runtime.settings import Settings
 
@@ -81,11 +80,12 @@ class GraphQLOverHTTP:
                 return await self._other_method(method, headers, send, identifier, started)
             actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
             caller = caller_of(scope, headers, actor, identifier)
-            outcome = (method == "GET" and _refused_by_get(request)) or await self._platform.engine.execute(
-                request, caller
+            outcome = (method == "GET" and await self._refused_by_get(request, caller)) or (
+                await self._platform.engine.execute(request, caller)
             )
-            status = outcome.status if answer_type is media.GRAPHQL_JSON else 200
-            body = outcome.body
+            # Whoever counts requests between us and the client must see that this one was one too many.
+            status = outcome.status if answer_type is media.GRAPHQL_JSON or outcome.status == 429 else 200
+            body, extra = outcome.body, outcome.headers
         except EnvelopeError as error:
             status, body = error.status, error_body(str(error), error.code)
             extra = error.headers
@@ -115,6 +115,22 @@ class GraphQLOverHTTP:
         if len(query_string) > self._limit:
             raise EnvelopeError("The URL is too long; send the operation by POST.", 414, "URI_TOO_LONG")
         return envelope.from_query_string(query_string)
+
+    async def _refused_by_get(self, request: OperationRequest, caller: Caller) -> Outcome | None:
+        """The answer to a GET that cannot be prepared; raises when it holds something other than a query."""
+        try:
+            kind = (await self._platform.engine.open(request, caller)).kind
+        except RefusedError as refused:
+            return refused.outcome
+        if kind is OperationType.QUERY:
+            return None
+        other = "POST" if kind is OperationType.MUTATION else "WebSocket"
+        raise EnvelopeError(
+            f"A GET can only run a query, and this is a {kind.value}; send it by {other}.",
+            405,
+            "METHOD_NOT_ALLOWED",
+            ((b"allow", b"POST"),),
+        )
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         declared = headers.get(b"content-length", b"")
@@ -246,24 +262,6 @@ class Deadlines:
             self._look_later()
 
 
-def _refused_by_get(request: OperationRequest) -> Outcome | None:
-    """The answer to a GET that cannot be parsed; raises when it holds something other than a query."""
-    try:
-        kind = operation_kind(request)
-    except GraphQLError as error:
-        errors = [to_error(error)]
-        return Outcome(orjson.dumps({"errors": errors}), started=False, status=status_of(errors))
-    if kind is None or kind is OperationType.QUERY:
-        return None
-    other = "POST" if kind is OperationType.MUTATION else "WebSocket"
-    raise EnvelopeError(
-        f"A GET can only run a query, and this is a {kind.value}; send it by {other}.",
-        405,
-        "METHOD_NOT_ALLOWED",
-        ((b"allow", b"POST"),),
-    )
-
-
 def _merged(raw: list[Header]) -> dict[bytes, bytes]:
     """The headers with lists joined, or a refusal when one that must be single is there twice."""
     counts = Counter(name for name, _ in raw)
@@ -312,6 +310,7 @@ def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, id
         headers.get(b"user-agent", b"")[:400].decode("latin-1"),
         headers.get(b"x-device-id", b"")[:100].decode("latin-1"),
         identifier,
+        headers.get(b"x-cost") == b"1",
     )
 
 

@@ -24,6 +24,7 @@ class Caller(NamedTuple):
     user_agent: str = ""
     device_id: str = ""
     request_id: str = ""
+    wants_cost: bool = False
 
 
 class Outcome(NamedTuple):
@@ -31,9 +32,11 @@ class Outcome(NamedTuple):
 
     `body` is the whole JSON text {"data": …, "errors": …}. `started` is False when the request was refused
     before execution (parse, validation, coercion, permission). `status` is the HTTP status for clients that
-    accept application/graphql-response+json.
+    accept application/graphql-response+json. `failed` says that `body` holds errors.
     """
 
     body: bytes
     started: bool = True
     status: int = 200
+    failed: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()

@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 import orjson
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 
 from domain.context import Actor
 from domain.errors import UnauthenticatedError
@@ -20,10 +20,10 @@ from domain.identity.revocation import Revocation
 from graph import socket_messages as protocol
 from graph.answers import Receive, Scope, Send, request_id
 from graph.context import Platform
-from graph.documents import operation_kind
 from graph.errors import masked, to_error
 from graph.http import caller_of
 from graph.operations import Caller, Outcome
+from graph.preparing import RefusedError
 from graph.socket_messages import CloseCode, CloseError
 from runtime import metrics
 from runtime.logging import get_logger
@@ -269,9 +269,9 @@ class Connection:
         """Send the operation's results; answers the message that ends it."""
         request, engine = message.request, self._platform.engine
         try:
-            kind = operation_kind(request)
-        except GraphQLError as error:
-            return protocol.error(message.id, [to_error(error)])
+            kind = (await engine.open(request, self._caller)).kind
+        except RefusedError as refused:
+            return protocol.error(message.id, refused.errors)
         prefix = protocol.next_prefix(message.id)
         if kind is not OperationType.SUBSCRIPTION:
             outcome = await engine.execute(request, self._caller)

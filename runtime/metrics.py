@@ -11,6 +11,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from runtime.operation_metrics import OperationMetrics
 from runtime.request_metrics import RequestMetrics
 
 REGISTRY = CollectorRegistry()
@@ -21,21 +22,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 REQUESTS = RequestMetrics(SECONDS)
 REGISTRY.register(REQUESTS)
-OPERATIONS = Counter(
-    "opsgraph_operations_total",
-    "GraphQL operations by kind (query, mutation, subscription) and outcome (ok, errors, refused).",
-    ["kind", "outcome"],
-    registry=REGISTRY,
-)
-OPERATION_SECONDS = Histogram(
-    "opsgraph_operation_seconds", "Time to execute a GraphQL operation.", ["kind"], buckets=SECONDS, registry=REGISTRY
-)
-STATEMENT_SECONDS = Histogram(
-    "opsgraph_statement_seconds", "Time of a compiled read in PostgreSQL.", buckets=SECONDS, registry=REGISTRY
-)
-PLANS = Counter(
-    "opsgraph_plan_cache_total", "Look-ups of compiled operations (hit or miss).", ["result"], registry=REGISTRY
-)
+OPERATIONS = OperationMetrics(SECONDS)
+REGISTRY.register(OPERATIONS)
 POOL_CONNECTIONS = Gauge(
     "opsgraph_pool_connections", "Database connections by pool and state.", ["pool", "state"], registry=REGISTRY
 )

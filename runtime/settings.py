@@ -46,6 +46,17 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body or socket message.")
     request_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for a request's body.")
     cors_origins: str = Field("", description="Origins whose pages may call the API, separated by commas; `*` for any.")
+    operations: Literal["open", "trusted"] = Field(
+        "open", description="`trusted` runs only operations registered with `operations push`."
+    )
+    persisted_queries: bool = Field(True, description="Automatic persisted queries, while operations are open.")
+    persisted_query_seconds: int = Field(86_400, ge=60, description="An unused automatic one is forgotten after this.")
+    rate_limit_factor: float = Field(1.0, ge=0, description="Multiplies the plans' budgets; 0 means no rate limits.")
+    cost_in_answers: bool = Field(
+        True, description="Every answer tells its cost; otherwise the header `x-cost: 1` asks for it."
+    )
+    slow_operation_ms: int = Field(1_000, ge=1, description="Operations that take longer are logged.")
+    tracing: bool = Field(False, description="OpenTelemetry spans; needs the extra `otel` and OTEL_… variables.")
     socket_init_seconds: float = Field(10.0, gt=0, description="Longest wait for a socket's connection_init.")
     socket_send_seconds: float = Field(30.0, gt=0, description="A client that reads nothing this long is dropped.")
     socket_operations: int = Field(100, ge=1, description="Operations that may run at once on one socket.")

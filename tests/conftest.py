@@ -66,6 +66,9 @@ def settings(servers: Throwaway, template: str, smtp: "Mailbox", listening: sock
         "database_url": servers.database("test", template),
         "redis_url": servers.valkey.url,
         "smtp_url": smtp.url,
+        # Tests ask far more than a person would, and compare whole answers; tests/operations set these themselves.
+        "rate_limit_factor": "10000",
+        "cost_in_answers": "false",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name in Settings.model_fields:

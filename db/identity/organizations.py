@@ -19,6 +19,14 @@ class OrganizationKind(StrEnum):
     SOFTWARE = "SOFTWARE"
 
 
+class OrganizationPlan(StrEnum):
+    """How much its people may ask for; what each allows is in domain/identity/rules/plans.py."""
+
+    FREE = "FREE"
+    STANDARD = "STANDARD"
+    LARGE = "LARGE"
+
+
 class Module(StrEnum):
     """A part of the platform that an organization can switch on."""
 
@@ -41,6 +49,7 @@ class Organization(TimestampMixin, Base):
     __tablename__ = "organizations"
     __table_args__ = (
         one_of("kind", OrganizationKind),
+        one_of("plan", OrganizationPlan),
         CheckConstraint(f"modules <@ ARRAY[{_MODULES}]", name="modules"),
         CheckConstraint("slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) BETWEEN 3 AND 50", name="slug"),
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
@@ -58,4 +67,5 @@ class Organization(TimestampMixin, Base):
     working_day_start: Mapped[time] = mapped_column(default=time(9), server_default="09:00")
     working_day_end: Mapped[time] = mapped_column(default=time(18), server_default="18:00")
     max_sessions: Mapped[int] = mapped_column(default=3, server_default="3")
+    plan: Mapped[str] = mapped_column(default=OrganizationPlan.STANDARD, server_default="STANDARD")
     is_platform: Mapped[bool] = mapped_column(default=False, server_default="false")

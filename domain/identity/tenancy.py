@@ -138,10 +138,10 @@ async def resolve(
     if row.is_superuser:
         # A superuser is a member of platform organizations; anywhere else they impersonate.
         impersonator = user_id if row.roles is None else None
-        return Actor(org_id, user_id, EVERYTHING, session_id, impersonator, is_superuser=True)
+        return Actor(org_id, user_id, EVERYTHING, session_id, impersonator, is_superuser=True, plan=row.plan)
     if row.roles is None:
         return None
-    return Actor(org_id, user_id, permissions_of(row.roles, _custom(row)), session_id)
+    return Actor(org_id, user_id, permissions_of(row.roles, _custom(row)), session_id, plan=row.plan)
 
 
 def _access(org_id: UUID, user_id: UUID) -> Any:
@@ -152,6 +152,7 @@ def _access(org_id: UUID, user_id: UUID) -> Any:
             User.email_verified_at,
             User.is_superuser,
             Membership.roles,
+            select(Organization.plan).where(Organization.id == org_id).scalar_subquery().label("plan"),
             select(func.json_agg(func.json_build_array(Role.key, Role.permissions)))
             .where(Role.org_id == org_id, Role.key == func.any(Membership.roles))
             .scalar_subquery()

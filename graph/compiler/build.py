@@ -5,7 +5,8 @@ a CTE that reads one row more than asked, so that `hasNextPage` costs nothing. P
 parameterised LIMIT makes PostgreSQL's generic plan scan whole tables), so they are part of a plan's key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -15,6 +16,7 @@ from graphql.execution.collect_fields import FieldDetails, collect_subfields
 from graphql.execution.values import VariableValues
 
 from domain.errors import BadUserInputError
+from graph import cost
 from graph.compiler import keyset
 from graph.compiler.expressions import Row
 from graph.compiler.filters import where_sql
@@ -52,6 +54,7 @@ class Builder:
     slots: Slots = field(default_factory=Slots)
     touched: set[tuple[str, str]] = field(default_factory=set)
     rows: int = 0
+    weight: int = 0
     _repeats: int = 1
     _followed: int = 0
     _aliases: int = 0
@@ -71,7 +74,15 @@ class Builder:
         )
         for group in collected.grouped_field_set.values():
             self.touched.add((kind.name, group[0].node.name.value))
+        self.weight += cost.FIELD * self._repeats * len(collected.grouped_field_set)
         return collected.grouped_field_set
+
+    @contextmanager
+    def repeated(self, times: int) -> Iterator[None]:
+        """What is selected inside is rendered so many times."""
+        outer, self._repeats = self._repeats, self._repeats * times
+        yield
+        self._repeats = outer
 
     def arguments(self, definition: GraphQLField, details: Details) -> dict[str, Tree]:
         return argument_trees(definition, details[0].node, self.variables.coerced)
@@ -104,6 +115,7 @@ class Builder:
         row = Row(target, self.alias("t"))
         where = [*conditions(row), *self.visible(row)]
         source = f'FROM "{target.table}" {row.alias} WHERE {" AND ".join(where)}'
+        self.weight += cost.OBJECT * self._repeats
         return f"({json_object(self.items(target, row, details), source)})"
 
     def visible(self, row: Row) -> list[str]:
@@ -155,6 +167,7 @@ class Builder:
         # A page inside a page is read once for each of its rows.
         outer, self._repeats = self._repeats, self._repeats * max(page.limit, 1)
         self.rows += outer * page.limit
+        self.weight += cost.ROW * outer * page.limit
         if self.rows > self.world.max_rows:
             raise TooLargeError(
                 f"The operation may return more than {self.world.max_rows} rows: ask for smaller pages or fewer levels."
@@ -266,6 +279,7 @@ class ConnectionSelect:
             if name == "__typename":
                 items.append((key, f"'{kind.name}'::text"))
             elif name == "totalCount":
+                build.weight += cost.COUNT
                 items.append((key, f"(SELECT count(*) FROM {self._from()} WHERE {' AND '.join(self.where)})"))
             elif name == "nodes":
                 items.append((key, self._list(build.items(self.target, self.row, group))))

@@ -13,14 +13,13 @@ from domain.context import Actor
 from domain.errors import BadUserInputError
 from graph.compiler.build import Builder, Conditions
 from graph.compiler.expressions import Row
-from graph.compiler.prepared import Prepared, World
+from graph.compiler.prepared import MAX_NODES, Prepared, World
 from graph.compiler.projection import Projection
 from graph.compiler.roots import Root
 from graph.compiler.slots import Slot
 from graph.compiler.values import Leaf, Variables
 from graph.core import ids
-
-MAX_NODES = 100
+from graph.cost import bucket, points
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class Plan:
     suffix: bytes = b""
     others: tuple[str, ...] = ()
     self_scoped: bool = False
+    cost: int = 0
 
     def arguments(self, variables: dict[str, Any], actor: Actor) -> list[Any]:
         return [read(variables, actor) for read in self.readers]
@@ -73,6 +73,7 @@ class Columns:
             tuple(self.keys),
             tuple(self.prefixes),
             self._pending.encode(),
+            cost=points(builder.weight),
             **rest,
         )
 
@@ -170,10 +171,11 @@ class Planner:
         def conditions(row: Row) -> list[str]:
             return [*builder.in_tenant(row), f'{row.alias}."id" = u.id']
 
-        branches = " ".join(
-            f"WHEN '{prefix}' THEN {builder.one(target, conditions, details)}"
-            for prefix, target in sorted(targets.items())
-        )
+        with builder.repeated(bucket(len(leaf.value))):
+            branches = " ".join(
+                f"WHEN '{prefix}' THEN {builder.one(target, conditions, details)}"
+                for prefix, target in sorted(targets.items())
+            )
         return (
             f"(SELECT json_agg(CASE u.prefix {branches} END ORDER BY u.n) "
             f"FROM unnest({prefixes}, {uuids}) WITH ORDINALITY u(prefix, id, n))"

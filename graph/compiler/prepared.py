@@ -30,9 +30,11 @@ from graph.compiler.projection import Registry
 from graph.compiler.roots import Root
 from graph.compiler.values import shape
 from graph.core import ids
+from graph.cost import bucket
 from graph.directives.access import AccessMap
 
 PLANS_KEPT = 64
+MAX_NODES = 100
 
 
 @dataclass
@@ -152,6 +154,8 @@ def _shape_of_use(kind: GraphQLInputType, uses: frozenset[str], value: Any) -> H
     if "id" in uses:
         values = value if isinstance(value, list) else [value]
         parts.append(tuple(sorted({ids.prefix_of(item) for item in values})))
+        # How many decides what it costs, and whether it is refused.
+        parts.append(bucket(len(values)) if len(values) <= MAX_NODES else None)
     return tuple(parts)
 
 

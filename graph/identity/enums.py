@@ -5,12 +5,21 @@ from typing import Any
 
 from db.identity.departments import DepartmentRole
 from db.identity.memberships import MembershipState
-from db.identity.organizations import Module, OrganizationKind
+from db.identity.organizations import Module, OrganizationKind, OrganizationPlan
 from db.identity.sessions import EndReason
 from db.identity.users import UserState
 from domain.identity.rules.roles import BUILT_IN
 from graph.core.enums import describe
 
+describe(
+    OrganizationPlan,
+    "How much the people of an organization may ask for, in points of cost.",
+    {
+        "FREE": "A tenth of a core's minute for all of them together.",
+        "STANDARD": "About one core.",
+        "LARGE": "Several cores.",
+    },
+)
 describe(
     OrganizationKind,
     "What kind of business an organization is.",

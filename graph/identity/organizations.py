@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 from sqlalchemy import func
 
-from db.identity.organizations import Module, OrganizationKind
+from db.identity.organizations import Module, OrganizationKind, OrganizationPlan
 from db.identity.organizations import Organization as OrganizationRow
 from domain.context import Ctx
 from domain.errors import ErrorCode, refuse
@@ -46,6 +46,7 @@ class Organization:
         requires=Permission.ORGANIZATION_READ,
     )
     max_sessions = column("How many sessions a person may have at once.", requires=Permission.ORGANIZATION_READ)
+    plan = column("How much its people may ask for.", enum=OrganizationPlan, requires=Permission.ORGANIZATION_READ)
     is_platform = column("Whether it anchors superusers and holds no customer data.")
     version = column("Counts changes; pass it as `expectedVersion`.")
     created_at = column("When it was made.", order=True)
