@@ -7,6 +7,7 @@ is looked at each time.
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -252,9 +253,10 @@ class Engine:
 
     def _tell_slow(self, request: OperationRequest, known: Known, caller: Caller, seconds: float) -> None:
         plan: Plan | None = None
-        coerced = known.coerced_plainly(request.variables or {})
-        if known.kind is OperationType.QUERY and caller.actor is not None and coerced is not None:
-            plan = self.planner.known(known, coerced, caller.actor)
+        if known.is_query and caller.actor is not None:
+            with suppress(RefusedError):
+                coerced = self.preparer.coerce(known, request.variables).coerced
+                plan = self.planner.known(known, coerced, caller.actor)
         self.observer.tell_slow(known, plan.sql if plan else "", request.variables, seconds)
 
     # -- subscribing -----------------------------------------------------------------------------------------

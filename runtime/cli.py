@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from runtime.commands import checking, database, domain, programs, schema, settings
+from runtime.commands import checking, database, domain, operations, programs, schema, settings
 from runtime.commands.common import CommandError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command(rich_help_panel=DATA)(database.migrate)
 app.command(rich_help_panel=DATA)(database.demo)
 app.add_typer(domain.user, name="user", rich_help_panel=DATA)
 app.add_typer(domain.audit, name="audit", rich_help_panel=DATA)
+app.add_typer(operations.operations, name="operations", rich_help_panel=DATA)
 app.add_typer(domain.imports, name="import", rich_help_panel=DATA)
 app.command(rich_help_panel=BUILD)(schema.schema)
 app.command(rich_help_panel=BUILD)(checking.check)
