@@ -153,15 +153,24 @@ class Builder:
         made = ConnectionSelect(self, target, base, page, keys, where or ["true"])
         kind = cast(GraphQLObjectType, get_named_type(definition.type))
         # A page inside a page is read once for each of its rows.
-        outer, self._repeats = self._repeats, self._repeats * max(page.limit, 1)
-        self.rows += outer * page.limit
+        outer = self._repeats
+        self.count_rows(page.limit)
+        self._repeats = outer * max(page.limit, 1)
+        sql = made.render(kind, details)
+        self._repeats = outer
+        return sql
+
+    def count_rows(self, limit: int) -> None:
+        """Adds what a page may return to what the operation may; raises TooLargeError."""
+        self.rows += self._repeats * limit
         if self.rows > self.world.max_rows:
             raise TooLargeError(
                 f"The operation may return more than {self.world.max_rows} rows: ask for smaller pages or fewer levels."
             )
-        sql = made.render(kind, details)
-        self._repeats = outer
-        return sql
+
+    def time_zone(self) -> str:
+        """SQL of the organization's time zone."""
+        return self.world.time_zone.format(org_id=self.slots.actor("org_id"))
 
     def filtered(self, row: Row, scalar: Scalar) -> str:
         # To filter or order by a field tells as much about it as to read it.
