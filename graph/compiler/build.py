@@ -382,8 +382,9 @@ class ConnectionSelect:
     def _end_cursor(self, *, last: bool) -> str:
         if self.page.limit == 0:
             return "NULL::text"
-        # From the end that holds the extra row, skip it when it is there.
-        order = keyset.order_by(self._columns(self.row), backward=last)
-        skips = last != self.page.backward
-        skip = f" OFFSET (SELECT greatest(count(*) - {self.page.limit}, 0) FROM {self.row.alias})" if skips else ""
-        return f"(SELECT {self._cursor()} FROM {self.row.alias} ORDER BY {order}{skip} LIMIT 1)"
+        alias, position = self.row.alias, ""
+        if last != self.page.backward:
+            # Not the end at which the page was begun: its last row, the extra one left aside.
+            position = f" OFFSET (SELECT greatest(least(count(*), {self.page.limit}) - 1, 0) FROM {alias})"
+        # The row is picked first: beside an OFFSET the cursors of all skipped rows would be computed as well.
+        return f"(SELECT {self._cursor()} FROM (SELECT * FROM {alias}{position} LIMIT 1) {alias})"
