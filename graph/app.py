@@ -25,6 +25,7 @@ from graph.context import Platform
 from graph.errors import masked
 from graph.health import Health
 from graph.http import GraphQLOverHTTP
+from graph.pages import GraphiQLPage
 from graph.schema import BuiltSchema
 from graph.sse import PATH as STREAM_PATH
 from graph.sse import GraphQLOverSSE
@@ -82,10 +83,11 @@ class Application:
         platform = Platform(self.settings, self._schema)
         await platform.start()
         try:
-            self._graphql = GraphQLOverHTTP(platform, self.settings)
+            page = GraphiQLPage(self.settings) if self.settings.graphiql else None
+            self._graphql = GraphQLOverHTTP(platform, self.settings, page)
             self._sockets = GraphQLOverWebSocket(platform, self.settings)
             self._streams = GraphQLOverSSE(platform, self.settings)
-            routes = Health(platform).routes()
+            routes = [*Health(platform).routes(), *(page.routes() if page else ())]
         except BaseException:
             await platform.close()
             raise

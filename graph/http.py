@@ -32,6 +32,7 @@ from graph.documents import operation_kind
 from graph.envelope import EnvelopeError
 from graph.errors import masked, status_of, to_error
 from graph.operations import OperationRequest, Outcome
+from graph.pages import GraphiQLPage
 from graph.requests import (
     ClientGoneError,
     Requests,
@@ -50,8 +51,9 @@ ALLOW = b"GET, POST, OPTIONS"
 class GraphQLOverHTTP:
     """The handler of /graphql."""
 
-    def __init__(self, platform: Platform, settings: Settings) -> None:
+    def __init__(self, platform: Platform, settings: Settings, page: GraphiQLPage | None = None) -> None:
         self._platform = platform
+        self._page = page
         self._requests = Requests(settings)
         self._cors = Cors(settings)
 
@@ -71,6 +73,8 @@ class GraphQLOverHTTP:
                 check_body_headers(headers)
                 request = envelope.from_body(await self._requests.body(headers, receive))
             elif method == "GET":
+                if self._page is not None and media.prefers_html(headers.get(b"accept", b"")):
+                    return await self._show(self._page, send, identifier, started)
                 answer_type = _negotiated(headers)
                 request = self._requests.from_url(scope)
             else:
@@ -105,6 +109,13 @@ class GraphQLOverHTTP:
         await send({"type": "http.response.start", "status": status, "headers": answer})
         await send({"type": "http.response.body", "body": body})
         metrics.REQUESTS.observe("/graphql", method, status, perf_counter() - started)
+
+    async def _show(self, page: GraphiQLPage, send: Send, identifier: str, started: float) -> None:
+        headers, body = page.answer()
+        headers += trace_headers(identifier, started)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        metrics.REQUESTS.observe("/graphql", "GET", 200, perf_counter() - started)
 
     async def _actor(self, header: bytes) -> Actor:
         text = bearer(header)

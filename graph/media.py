@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 JSON = b"application/json"
+HTML = b"text/html"
 EVENT_STREAM = b"text/event-stream"
 GRAPHQL_JSON = b"application/graphql-response+json"
 OFFERED = "application/graphql-response+json or application/json"
@@ -56,6 +57,14 @@ def quality(accept: bytes, offered: bytes) -> float:
     ranges = [parsed for part in _commas(accept) if (parsed := _range(part)) is not None]
     matching = [(_specificity(essence, offered), found) for essence, found in ranges]
     return max((m for m in matching if m[0] >= 0), default=(-1, 0.0))[1]
+
+
+@lru_cache(maxsize=512)
+def prefers_html(accept: bytes) -> bool:
+    """Whether the client is a browser that shows pages: it names HTML, and likes it better than JSON."""
+    if not any(essence == HTML for essence, _ in filter(None, map(_range, _commas(accept)))):
+        return False
+    return quality(accept, HTML) > max(quality(accept, JSON), quality(accept, GRAPHQL_JSON))
 
 
 def _split(header: bytes) -> tuple[bytes, list[bytes]]:
