@@ -35,7 +35,7 @@ SECURITY: list[Header] = [
     (b"x-frame-options", b"DENY"),
 ]
 EXPOSED = b"x-request-id, x-process-time, retry-after"
-ALLOWED_HEADERS = b"authorization, content-type, accept, x-request-id, x-device-id, idempotency-key"
+ALLOWED_HEADERS = b"authorization, content-type, accept, last-event-id, x-request-id, x-device-id, idempotency-key"
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:

@@ -6,7 +6,7 @@ rendered parts through.
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -128,7 +128,10 @@ class Engine:
             prepared = self.prepare(request)
             if prepared.kind is OperationType.SUBSCRIPTION:
                 raise refuse(
-                    BadUserInputError("Subscriptions need a stream: connect with graphql-transport-ws at /graphql.")
+                    BadUserInputError(
+                        "Subscriptions need a stream: connect with graphql-transport-ws at /graphql, or ask "
+                        "/graphql/stream for server-sent events."
+                    )
                 )
             if prepared.kind is OperationType.QUERY and caller.actor is not None:
                 return await self._query(request, prepared, caller, caller.actor)
@@ -205,7 +208,7 @@ class Engine:
 
     # -- subscribing -----------------------------------------------------------------------------------------
 
-    async def subscribe(self, request: OperationRequest, caller: Caller) -> AsyncIterator[Outcome]:
+    async def subscribe(self, request: OperationRequest, caller: Caller) -> AsyncGenerator[Outcome]:
         """The answers of a subscription. A refusal is one Outcome with started=False; an error that ends the
         stream is its last Outcome."""
         try:
@@ -217,10 +220,11 @@ class Engine:
         except RefusedError as refused:
             yield refused.outcome
             return
+        run = Run(self.platform, self, prepared, variables, caller)
         source: Any = subscribe(
             self.world.schema,
             prepared.document,
-            context_value=Run(self.platform, self, prepared, variables, caller),
+            context_value=run,
             variable_values=request.variables,
             operation_name=request.operation_name,
             executor_class=PassThroughExecutor,
@@ -234,7 +238,7 @@ class Engine:
             return
         try:
             async for result in source:
-                yield _outcome(result)
+                yield _outcome(result)._replace(cursor=run.cursor)
         except Exception as error:
             errors = [to_error(error)]
             yield Outcome(orjson.dumps({"errors": errors}), status=status_of(errors))

@@ -4,10 +4,7 @@ It follows the GraphQL-over-HTTP draft: application/graphql-response+json has re
 application/json is 200 for every well-formed GraphQL request. What is malformed gets a 4xx and a sentence.
 """
 
-import asyncio
-from collections import Counter
-from time import monotonic, perf_counter
-from typing import Any
+from time import perf_counter
 
 import orjson
 from graphql import GraphQLError, OperationType
@@ -34,29 +31,30 @@ from graph.context import Platform
 from graph.documents import operation_kind
 from graph.envelope import EnvelopeError
 from graph.errors import masked, status_of, to_error
-from graph.operations import Caller, OperationRequest, Outcome
+from graph.operations import OperationRequest, Outcome
+from graph.pages import GraphiQLPage
+from graph.requests import (
+    ClientGoneError,
+    Requests,
+    bearer,
+    caller_of,
+    check_body_headers,
+    merged,
+    unauthenticated,
+)
 from runtime import metrics
 from runtime.settings import Settings
 
 ALLOW = b"GET, POST, OPTIONS"
-# Headers that must be unambiguous: two of them mean that someone between us and the client reads another one.
-SINGLE = {b"content-type", b"authorization", b"content-length", b"content-encoding"}
-# Of a body that is too large we still read this many times the limit, so that the client sees our answer.
-DRAIN = 8
-CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
-
-
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
 
 
 class GraphQLOverHTTP:
     """The handler of /graphql."""
 
-    def __init__(self, platform: Platform, settings: Settings) -> None:
+    def __init__(self, platform: Platform, settings: Settings, page: GraphiQLPage | None = None) -> None:
         self._platform = platform
-        self._limit = settings.max_body_bytes
-        self._deadlines = Deadlines(settings.request_timeout_seconds)
+        self._page = page
+        self._requests = Requests(settings)
         self._cors = Cors(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,14 +67,16 @@ class GraphQLOverHTTP:
         extra: tuple[Header, ...] = ()
         try:
             if len(headers) != len(raw):
-                headers = _merged(raw)
+                headers = merged(raw)
             if method == "POST":
                 answer_type = _negotiated(headers)
-                _check_body_headers(headers)
-                request = envelope.from_body(await self._body(headers, receive))
+                check_body_headers(headers)
+                request = envelope.from_body(await self._requests.body(headers, receive))
             elif method == "GET":
+                if self._page is not None and media.prefers_html(headers.get(b"accept", b"")):
+                    return await self._show(self._page, send, identifier, started)
                 answer_type = _negotiated(headers)
-                request = self._from_url(scope)
+                request = self._requests.from_url(scope)
             else:
                 return await self._other_method(method, headers, send, identifier, started)
             actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
@@ -110,78 +110,20 @@ class GraphQLOverHTTP:
         await send({"type": "http.response.body", "body": body})
         metrics.REQUESTS.observe("/graphql", method, status, perf_counter() - started)
 
-    def _from_url(self, scope: Scope) -> OperationRequest:
-        query_string: bytes = scope.get("query_string", b"")
-        if len(query_string) > self._limit:
-            raise EnvelopeError("The URL is too long; send the operation by POST.", 414, "URI_TOO_LONG")
-        return envelope.from_query_string(query_string)
-
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        declared = headers.get(b"content-length", b"")
-        # Python refuses to read integers of thousands of digits; nothing that long is a length.
-        if len(declared) > 15 or (declared.isdigit() and int(declared) > self._limit * DRAIN):
-            raise self._too_large()
-        task = self._deadlines.begin()
-        try:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            body: bytes = message.get("body", b"")
-            if message.get("more_body", False):
-                body = await self._rest(body, receive)
-        except asyncio.CancelledError:
-            if not self._deadlines.missed(task):
-                raise
-            raise EnvelopeError(
-                f"The request body did not arrive within {self._deadlines.seconds:g} s; send as many bytes as "
-                "Content-Length says.",
-                408,
-                "REQUEST_TIMEOUT",
-                CLOSE,
-            ) from None
-        finally:
-            self._deadlines.end(task)
-        if len(body) > self._limit:
-            raise self._too_large()
-        return body
-
-    async def _rest(self, body: bytes, receive: Receive) -> bytes:
-        parts, size = [body], len(body)
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            part = message.get("body", b"")
-            size += len(part)
-            if size <= self._limit:
-                parts.append(part)
-            elif size > self._limit * DRAIN:
-                raise self._too_large()
-            if not message.get("more_body", False):
-                break
-        if size > self._limit:
-            raise self._too_large()
-        return b"".join(parts)
-
-    def _too_large(self) -> EnvelopeError:
-        return EnvelopeError(
-            f"The request body is larger than {self._limit} bytes; send less at once.",
-            413,
-            "PAYLOAD_TOO_LARGE",
-            CLOSE,
-        )
+    async def _show(self, page: GraphiQLPage, send: Send, identifier: str, started: float) -> None:
+        headers, body = page.answer()
+        headers += trace_headers(identifier, started)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        metrics.REQUESTS.observe("/graphql", "GET", 200, perf_counter() - started)
 
     async def _actor(self, header: bytes) -> Actor:
-        scheme, _, rest = header.partition(b" ")
-        token = rest.strip()
-        if scheme.lower() != b"bearer" or not token or not token.isascii():
-            raise _unauthenticated("The Authorization header must read 'Bearer <access token>'.", b"invalid_request")
-        text = token.decode("ascii")
+        text = bearer(header)
         authenticator = self._platform.authenticator
         try:
             return authenticator.cached(text) or await authenticator.actor(text)
         except UnauthenticatedError as error:
-            raise _unauthenticated(str(error), b"invalid_token") from None
+            raise unauthenticated(str(error), b"invalid_token") from None
 
     async def _other_method(
         self, method: str, headers: dict[bytes, bytes], send: Send, identifier: str, started: float
@@ -202,50 +144,6 @@ class GraphQLOverHTTP:
         metrics.REQUESTS.observe("/graphql", known, status, perf_counter() - started)
 
 
-class Deadlines:
-    """Cancels tasks that wait too long for a body. One timer looks at all of them every second, because a timer
-    for each request would cost more than reading it."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._waiting: dict[asyncio.Task[Any], float] = {}
-        self._missed: set[asyncio.Task[Any]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> asyncio.Task[Any]:
-        """The clock starts for the current task, which must call `end`."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._waiting[task] = monotonic()
-        if self._timer is None:
-            self._look_later()
-        return task
-
-    def end(self, task: asyncio.Task[Any]) -> None:
-        self._waiting.pop(task, None)
-
-    def missed(self, task: asyncio.Task[Any]) -> bool:
-        """Whether the cancellation that `task` just got came from here; it then goes on."""
-        if task not in self._missed:
-            return False
-        self._missed.discard(task)
-        task.uncancel()
-        return True
-
-    def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(min(1.0, self.seconds), self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        latest = monotonic() - self.seconds
-        for task in [task for task, began in self._waiting.items() if began < latest]:
-            del self._waiting[task]
-            self._missed.add(task)
-            task.cancel()
-        if self._waiting:
-            self._look_later()
-
-
 def _refused_by_get(request: OperationRequest) -> Outcome | None:
     """The answer to a GET that cannot be parsed; raises when it holds something other than a query."""
     try:
@@ -255,25 +153,13 @@ def _refused_by_get(request: OperationRequest) -> Outcome | None:
         return Outcome(orjson.dumps({"errors": errors}), started=False, status=status_of(errors))
     if kind is None or kind is OperationType.QUERY:
         return None
-    other = "POST" if kind is OperationType.MUTATION else "WebSocket"
+    other = "POST" if kind is OperationType.MUTATION else "WebSocket, or to /graphql/stream"
     raise EnvelopeError(
         f"A GET can only run a query, and this is a {kind.value}; send it by {other}.",
         405,
         "METHOD_NOT_ALLOWED",
         ((b"allow", b"POST"),),
     )
-
-
-def _merged(raw: list[Header]) -> dict[bytes, bytes]:
-    """The headers with lists joined, or a refusal when one that must be single is there twice."""
-    counts = Counter(name for name, _ in raw)
-    for name in SINGLE:
-        if counts[name] > 1:
-            raise EnvelopeError(f"The header {name.decode().title()} is there {counts[name]} times; send it once.")
-    merged: dict[bytes, bytes] = {}
-    for name, value in raw:
-        merged[name] = merged[name] + b", " + value if name in merged else value
-    return merged
 
 
 def _negotiated(headers: dict[bytes, bytes]) -> bytes:
@@ -288,33 +174,3 @@ def _negotiated(headers: dict[bytes, bytes]) -> bytes:
             "NOT_ACCEPTABLE",
         )
     return chosen
-
-
-def _check_body_headers(headers: dict[bytes, bytes]) -> None:
-    content_type = headers.get(b"content-type")
-    if content_type is None:
-        problem: str | None = "The Content-Type is missing; it must be application/json."
-    elif content_type == media.JSON:
-        problem = None
-    else:
-        problem = media.problem_of_content_type(content_type)
-    if problem is None and headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        problem = "A compressed body cannot be read; send it without Content-Encoding."
-    if problem is not None:
-        raise EnvelopeError(problem, 415, "UNSUPPORTED_MEDIA_TYPE", ((b"accept-post", media.JSON),))
-
-
-def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, identifier: str) -> Caller:
-    client = scope.get("client")
-    return Caller(
-        actor,
-        client[0] if client else "",
-        headers.get(b"user-agent", b"")[:400].decode("latin-1"),
-        headers.get(b"x-device-id", b"")[:100].decode("latin-1"),
-        identifier,
-    )
-
-
-def _unauthenticated(message: str, error: bytes) -> EnvelopeError:
-    challenge = (b"www-authenticate", b'Bearer error="' + error + b'"')
-    return EnvelopeError(message, 401, "UNAUTHENTICATED", (challenge,))

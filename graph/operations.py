@@ -17,13 +17,15 @@ class OperationRequest(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who asks and from where. `actor` is None without a token; `address` is the client's IP address."""
+    """Who asks and from where. `actor` is None without a token; `address` is the client's IP address;
+    `last_event_id` is the cursor of the last event that a reconnecting event stream got."""
 
     actor: Actor | None
     address: str = ""
     user_agent: str = ""
     device_id: str = ""
     request_id: str = ""
+    last_event_id: str = ""
 
 
 class Outcome(NamedTuple):
@@ -31,9 +33,10 @@ class Outcome(NamedTuple):
 
     `body` is the whole JSON text {"data": …, "errors": …}. `started` is False when the request was refused
     before execution (parse, validation, coercion, permission). `status` is the HTTP status for clients that
-    accept application/graphql-response+json.
+    accept application/graphql-response+json. `cursor` is where a subscription's message stands in the log.
     """
 
     body: bytes
     started: bool = True
     status: int = 200
+    cursor: str = ""

@@ -78,7 +78,7 @@ class BuiltSchema:
         subscription = factory.make(
             "Subscription",
             [item.build(factory) for item in room.subscriptions],
-            "What happens, as it happens, over graphql-transport-ws at /graphql.",
+            "What happens, as it happens: graphql-transport-ws at /graphql, or server-sent events at /graphql/stream.",
         )
         self.strawberry = strawberry.Schema(
             query,
