@@ -17,7 +17,7 @@ from bench.kit import machine
 from bench.kit.load import Generator, Order, WrongAnswerError, digest, write_requests
 from bench.kit.programs import ProgramError, generator, program
 from bench.reading import data, report
-from bench.reading.servers import DATABASE, POOL, Server, SetUpError, Tokens, start_all
+from bench.reading.servers import DATABASE, OTHERS, POOL, Server, SetUpError, Tokens, check_pool, start_all
 from bench.reading.shapes import SHAPES, Shape
 from bench.reading.verify import Answers
 from db.migrate import upgrade
@@ -62,6 +62,9 @@ def main(argv: list[str]) -> int:
 
 def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict[str, Any]:
     described = machine.describe()
+    chosen = set(filter(None, given.servers.split(",")))
+    programs = len({app for name, _, app, _ in OTHERS if not chosen or name in chosen})
+    check_pool(given.pool, 1 + programs + (2 if given.peers else 0))
     folder = servers.folder / "bench"
     folder.mkdir()
     tell("Migrating, and making the data set: 20 organizations, 5,000 aircraft, 50,000 parents, 300,000 children.")
@@ -70,13 +73,11 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
     tenants = asyncio.run(data.load(with_database(servers.postgres.admin_url, DATABASE)))
     tell("Starting the servers.")
     load = stack.enter_context(generator())
-    compared, tokens = start_all(stack, servers, tenants, folder, given.pool)
+    compared, tokens = start_all(stack, servers, tenants, folder, given.pool, chosen)
     if given.peers:
         from bench.reading.node import start_peers
 
         compared += start_peers(stack, servers, tenants, folder, given.pool)
-    chosen = set(filter(None, given.servers.split(",")))
-    compared = [each for each in compared if not chosen or each.name in chosen | {"ours"}]
     wanted = set(filter(None, given.shapes.split(",")))
     shapes = [each for each in SHAPES if not wanted or each.name in wanted]
     tell("Comparing everybody's answers with ours.")
