@@ -236,9 +236,11 @@ class Builder:
                 key = self._key(target, entry)
                 if not any(key.name == known.name for known in keys):
                     keys.append(key)
-        names = [key.name for key in keys]
-        # What follows the id cannot matter; without it the order would not be total.
-        return keys[: names.index("id") + 1] if "id" in names else [*keys, Key(target.scalar("id"), False)]
+        for index, key in enumerate(keys):
+            if not key.path and key.scalar.unique:
+                return keys[: index + 1]  # what follows a unique value cannot matter
+        # Without the id the order would not be total. It goes the way of the key before, so that one index serves both.
+        return [*keys, Key(target.scalar("id"), keys[-1].descending)]
 
     def _key(self, target: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> Key:
         ((name, value),) = entry.items()

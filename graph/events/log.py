@@ -25,7 +25,7 @@ class Event:
     """Something that happened in the organization. Events are numbered without gaps and never change."""
 
     sequence = column(
-        "Its number in the organization's log, from 1 without gaps.", source="seq", filter=True, order=True
+        "Its number in the organization's log, from 1 without gaps.", source="seq", filter=True, order=True, unique=True
     )
     type = column('What happened, as in "aircraft.updated".', filter=True)
     target_type = column('The id prefix of what it happened to, as in "ac".', filter=True)
@@ -48,7 +48,7 @@ class Event:
         "What changed, as it is now; null when there is nothing any more.", dict, lambda m, _: m.after, nullable=True
     )
     occurred_at = column("When it happened.", filter=True)
-    recorded_at = column("When it was written to the log.", filter=True, order=True)
+    recorded_at = column("When it was written to the log.", filter=True)
     previous_hash = column("The hash of the event with the number before; 64 zeros for the first.")
     hash = column("SHA-256 over this event and `previousHash`: the log's chain, which `audit verify` checks.")
 

@@ -319,10 +319,10 @@ class Reference:
         unique: dict[str, Key] = {}
         for key in entries:
             unique.setdefault(key.name, key)
-            if key.name == "id":
-                break
-        unique.setdefault("id", Key(item.scalar("id"), False))
-        return list(unique.values())
+            if key.scalar.unique and not key.path:
+                return list(unique.values())
+        last = list(unique.values())[-1]
+        return [*unique.values(), Key(item.scalar("id"), last.down)]
 
     def order_key(self, item: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> Key:
         ((name, way),) = entry.items()
