@@ -91,7 +91,7 @@ class GraphiQLPage:
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"referrer-policy", b"no-referrer"),
             (b"x-frame-options", b"DENY"),
-            (b"vary", b"accept"),
+            (b"vary", b"accept, accept-encoding, authorization"),
             NOSNIFF,
             NO_STORE,
         ], body
