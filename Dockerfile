@@ -11,7 +11,8 @@ RUN useradd --system --uid 10001 --home-dir /data --create-home opsgraph
 WORKDIR /app
 COPY --from=packages /app/.venv .venv
 COPY . .
-ENV ENVIRONMENT=production DATA_DIR=/data PYTHONDONTWRITEBYTECODE=1
+RUN .venv/bin/python -m compileall -q runtime db domain graph workers
+ENV ENVIRONMENT=production DATA_DIR=/data
 USER opsgraph
 VOLUME /data
 EXPOSE 8000

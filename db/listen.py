@@ -41,6 +41,7 @@ class Listener:
         self._on_gap = on_gap
         self._lease = 0.0
         self._pause = FIRST_PAUSE
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
 
@@ -54,6 +55,8 @@ class Listener:
             await asyncio.wait_for(self._heard.wait(), LEASE_SECONDS)
 
     async def close(self) -> None:
+        # A cancellation that arrives together with an answer can get lost in the driver; the flag cannot.
+        self._closed = True
         self._lease = 0.0
         if self._task is not None:
             self._task.cancel()
@@ -62,7 +65,7 @@ class Listener:
             self._task = None
 
     async def _run(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 await self._listen()
             except Exception as error:
@@ -82,15 +85,16 @@ class Listener:
             connection.add_termination_listener(lambda _connection: self._lose())
             await connection.add_listener(self._channel, lambda _c, _pid, _channel, text: self._on_message(str(text)))
             await connection.add_listener(self._beats, lambda _c, _pid, _channel, text: self._hear(str(text)))
-            while True:
+            while not self._closed:
                 self._heard.clear()
                 sent = str(monotonic())
                 await connection.execute("SELECT pg_notify($1, $2)", self._beats, sent, timeout=LEASE_SECONDS)
-                await asyncio.wait_for(self._heard.wait(), LEASE_SECONDS)
+                async with asyncio.timeout(LEASE_SECONDS):
+                    await self._heard.wait()
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(connection.close(timeout=1), 2)
+                await connection.close(timeout=1)
             connection.terminate()
 
     def _hear(self, sent: str) -> None:

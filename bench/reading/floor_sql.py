@@ -10,6 +10,7 @@ AIRCRAFT_10 = """'ac_' || id AS id, registration, serial_number AS "serialNumber
     created_at AS "createdAt", updated_at AS "updatedAt\""""
 
 
+# The last row is picked first: in one select with OFFSET, the cursors of all skipped rows would be computed too.
 def cursor(order: str, *columns: str) -> str:
     array = f"json_build_array('{order}'::text, {', '.join(columns)})"
     return f"translate(encode(convert_to({array}::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')"
@@ -29,7 +30,9 @@ SELECT row_to_json(d) FROM (SELECT (SELECT row_to_json(c) FROM (SELECT
     (SELECT coalesce(json_agg(row_to_json(r)), '[]') FROM (SELECT {AIRCRAFT_10} FROM p LIMIT {size}) r) AS nodes,
     (SELECT row_to_json(i) FROM (SELECT
         (SELECT count(*) FROM p) > {size} AS "hasNextPage",
-        (SELECT {cursor("ac:registration,id", "registration", "id")} FROM p OFFSET {size - 1} LIMIT 1) AS "endCursor"
+        (SELECT {cursor("ac:registration,id", "registration", "id")} FROM (
+            SELECT registration, id FROM p OFFSET (SELECT least(count(*), {size}) - 1 FROM p) LIMIT 1
+        ) e) AS "endCursor"
     ) i) AS "pageInfo"
 ) c) AS "aircraftList") d"""
 

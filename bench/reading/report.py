@@ -31,9 +31,10 @@ def ratios(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         others = {name: rate for (s, c, name), rate in rates.items() if (s, c) == (shape, connections)}
         ours = others.pop("ours")
         floors = {name: others[name] for name in FLOORS if name in others}
-        best = max(floors, key=lambda name: floors[name])
-        record: dict[str, Any] = {"shape": shape, "connections": connections, "floor": best}
-        record["to_floor"] = ours / floors[best]
+        record: dict[str, Any] = {"shape": shape, "connections": connections}
+        if floors:
+            record["floor"] = max(floors, key=lambda name: floors[name])
+            record["to_floor"] = ours / max(floors.values())
         record |= {f"to_{name}": ours / rate for name, rate in others.items() if name not in FLOORS}
         found.append(record)
     return found
@@ -49,8 +50,9 @@ def text(report: dict[str, Any]) -> str:
     parts += ["", "Ours as a ratio of requests a second (targets of the read path at 16 connections in brackets)"]
     for each in report["ratios"]:
         floor, peer = TARGETS.get(each["shape"], (None, None)) if each["connections"] == 16 else (None, None)
-        line = f"{each['shape']:<7} {each['connections']:>3} conn.  {each['to_floor']:.2f} of {each['floor']}"
-        line += f" [{floor}]" if floor else ""
+        line = f"{each['shape']:<7} {each['connections']:>3} conn."
+        if "floor" in each:
+            line += f"  {each['to_floor']:.2f} of {each['floor']}" + (f" [{floor}]" if floor else "")
         for name, ratio in each.items():
             if name.startswith("to_") and name != "to_floor":
                 line += f"   {ratio:.2f}x {name[3:]}" + (f" [{peer}x]" if peer and name == "to_peer" else "")

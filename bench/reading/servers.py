@@ -89,7 +89,7 @@ def _organization(tenant: Tenant) -> dict[str, str]:
     return {"x-organization": str(tenant.id)}
 
 
-def start_ours(stack: ExitStack, servers: Throwaway, logs: Path) -> Program:
+def start_ours(stack: ExitStack, servers: Throwaway, logs: Path, pool: int) -> Program:
     """The platform itself, by its own command."""
     port = free_port()
     return stack.enter_context(
@@ -103,13 +103,14 @@ def start_ours(stack: ExitStack, servers: Throwaway, logs: Path) -> Program:
             REDIS_URL=servers.valkey.url,
             DATA_DIR=str(servers.folder / "data"),
             PUBLIC_URL=f"http://127.0.0.1:{port}",
+            DATABASE_READ_POOL_SIZE=str(pool),
             MAX_PAGE_SIZE="500",
             LOG_LEVEL="WARNING",
         )
     )
 
 
-def _start(stack: ExitStack, servers: Throwaway, logs: Path, name: str, app: str, *rest: str) -> Program:
+def _start(stack: ExitStack, servers: Throwaway, logs: Path, pool: int, name: str, app: str, *rest: str) -> Program:
     port = free_port()
     return stack.enter_context(
         program(
@@ -118,19 +119,22 @@ def _start(stack: ExitStack, servers: Throwaway, logs: Path, name: str, app: str
             port,
             logs / f"{name}.log",
             BENCH_DATABASE_URL=with_database(servers.postgres.admin_url, DATABASE),
-            BENCH_CONNECTIONS=str(POOL),
+            BENCH_CONNECTIONS=str(pool),
         )
     )
 
 
-def start_all(stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path) -> tuple[list[Server], Tokens]:
-    """Every server of the comparison, ours first; they stop with the stack."""
-    ours = start_ours(stack, servers, logs)
+def start_all(
+    stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path, pool: int
+) -> tuple[list[Server], Tokens]:
+    """Every server of the comparison, ours first, each with `pool` connections to read with; they stop with the
+    stack."""
+    ours = start_ours(stack, servers, logs, pool)
     tokens = Tokens(ours.port, tenants)
     tokens.renew()
-    floor = _start(stack, servers, logs, "floor", "bench.reading.floor:bare")
-    starlette = _start(stack, servers, logs, "starlette", "bench.reading.floor:starlette", "factory")
-    peer = _start(stack, servers, logs, "peer", "bench.reading.peer:app")
+    floor = _start(stack, servers, logs, pool, "floor", "bench.reading.floor:bare")
+    starlette = _start(stack, servers, logs, pool, "starlette", "bench.reading.floor:starlette", "factory")
+    peer = _start(stack, servers, logs, pool, "peer", "bench.reading.peer:app")
     found = [
         Server("ours", "Opsgraph, signed in, row-level security", ours, "/graphql", tokens.headers, same_query=True),
         Server("floor-sql", "bare ASGI, JSON rendered in SQL", floor, "/sql", _organization),

@@ -36,9 +36,7 @@ class DepartmentMembership(TenantMixin, Base):
     __table_args__ = (
         one_of("role", DepartmentRole),
         UniqueConstraint("org_id", "department_id", "user_id"),
-        ForeignKeyConstraint(
-            ["org_id", "department_id"], ["departments.org_id", "departments.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["org_id", "department_id"], ["departments.org_id", "departments.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["org_id", "user_id"], ["memberships.org_id", "memberships.user_id"]),
         Index("ix_department_memberships_org_id_user_id", "org_id", "user_id"),
     )

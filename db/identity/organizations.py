@@ -42,9 +42,7 @@ class Organization(TimestampMixin, Base):
     __table_args__ = (
         one_of("kind", OrganizationKind),
         CheckConstraint(f"modules <@ ARRAY[{_MODULES}]", name="modules"),
-        CheckConstraint(
-            "slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) BETWEEN 3 AND 50", name="slug"
-        ),
+        CheckConstraint("slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$' AND length(slug) BETWEEN 3 AND 50", name="slug"),
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("max_sessions BETWEEN 1 AND 20", name="max_sessions"),
         CheckConstraint("working_day_start < working_day_end", name="working_day"),

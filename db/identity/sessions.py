@@ -31,9 +31,7 @@ class Session(Base):
     __table_args__ = (
         CheckConstraint(f"end_reason IN ({_REASONS})", name="end_reason"),
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended"),
-        Index(
-            "ix_sessions_user_id_live", "user_id", "last_used_at", postgresql_where=text("ended_at IS NULL")
-        ),
+        Index("ix_sessions_user_id_live", "user_id", "last_used_at", postgresql_where=text("ended_at IS NULL")),
         Index("ix_sessions_user_id", "user_id", "created_at", "id"),
     )
 

@@ -26,6 +26,8 @@ from graph.compiler.slots import Slots
 from graph.compiler.values import Leaf, Tree, argument_trees
 from graph.limits import TooLargeError
 
+MAX_FOLLOWED = 20
+
 Details = list[FieldDetails]
 Conditions = Callable[[Row], list[str]]
 
@@ -51,6 +53,7 @@ class Builder:
     touched: set[tuple[str, str]] = field(default_factory=set)
     rows: int = 0
     _repeats: int = 1
+    _followed: int = 0
     _aliases: int = 0
 
     def alias(self, stem: str) -> str:
@@ -146,24 +149,64 @@ class Builder:
         keys = self._order(target, arguments.get("orderBy"))
         where = [*conditions(base), *self.visible(base)]
         if arguments.get("where") is not None:
-            where.append(where_sql(self.slots, target, partial(self._filtered, base), arguments["where"]))
+            where.append(where_sql(self, base, arguments["where"]))
         made = ConnectionSelect(self, target, base, page, keys, where or ["true"])
         kind = cast(GraphQLObjectType, get_named_type(definition.type))
         # A page inside a page is read once for each of its rows.
-        outer, self._repeats = self._repeats, self._repeats * max(page.limit, 1)
-        self.rows += outer * page.limit
-        if self.rows > self.world.max_rows:
-            raise TooLargeError(
-                f"The operation may return more than {self.world.max_rows} rows: ask for smaller pages or fewer levels."
-            )
+        outer = self._repeats
+        self.count_rows(page.limit)
+        self._repeats = outer * max(page.limit, 1)
         sql = made.render(kind, details)
         self._repeats = outer
         return sql
 
-    def _filtered(self, row: Row, scalar: Scalar) -> str:
+    def count_rows(self, limit: int) -> None:
+        """Adds what a page may return to what the operation may; raises TooLargeError."""
+        self.rows += self._repeats * limit
+        if self.rows > self.world.max_rows:
+            raise TooLargeError(
+                f"The operation may return more than {self.world.max_rows} rows: ask for smaller pages or fewer levels."
+            )
+
+    def time_zone(self) -> str:
+        """SQL of the organization's time zone."""
+        return self.world.time_zone.format(org_id=self.slots.actor("org_id"))
+
+    def filtered(self, row: Row, scalar: Scalar) -> str:
         # To filter or order by a field tells as much about it as to read it.
         self.touched.add((row.projection.name, scalar.name))
         return row.value(scalar, self.slots)
+
+    def exists(self, row: Row, edge: ToOne | ToMany, tree: Tree) -> str:
+        """SQL: a row that the edge leads to meets the filter."""
+        self._follow()
+        child = self._beyond_edge(row, edge)
+        where = [*self._joined(edge, row, child), *self.visible(child), where_sql(self, child, tree)]
+        return f'EXISTS (SELECT FROM "{child.projection.table}" {child.alias} WHERE {" AND ".join(where)})'
+
+    def _follow(self) -> None:
+        self._followed += 1
+        if self._followed > MAX_FOLLOWED:
+            raise TooLargeError(f"Filters and orders of one operation may follow at most {MAX_FOLLOWED} edges.")
+
+    def _beyond_edge(self, row: Row, edge: ToOne | ToMany) -> Row:
+        target = self.world.registry.by_name[edge.target]
+        self.touched |= {(row.projection.name, edge.name), (target.name, "id")}
+        return Row(target, self.alias("t"))
+
+    def key_value(self, row: Row, key: Key) -> str:
+        """The value that a row is ordered by."""
+        if not key.path:
+            return row.value(key.scalar, self.slots)
+        return row.labelled("_" + key.name.replace(".", "_"), lambda base: self._related(base, key.path, key.scalar))
+
+    def _related(self, row: Row, path: tuple[ToOne, ...], scalar: Scalar) -> str:
+        if not path:
+            return row.value(scalar, self.slots)
+        child = self._beyond_edge(row, path[0])
+        where = " AND ".join([*self._joined(path[0], row, child), *self.visible(child)])
+        value = self._related(child, path[1:], scalar)
+        return f'(SELECT {value} FROM "{child.projection.table}" {child.alias} WHERE {where})'
 
     def _size(self, arguments: dict[str, Tree], name: str) -> int | None:
         leaf = arguments.get(name)
@@ -190,13 +233,22 @@ class Builder:
         if isinstance(tree, list) and tree:
             keys = []
             for entry in tree:
-                ((name, leaf),) = entry.items()
-                self.touched.add((target.name, name))
-                if not any(key.scalar.name == name for key in keys):
-                    keys.append(Key(target.scalar(name), str(leaf.value) == "DESC"))
-        names = [key.scalar.name for key in keys]
+                key = self._key(target, entry)
+                if not any(key.name == known.name for known in keys):
+                    keys.append(key)
+        names = [key.name for key in keys]
         # What follows the id cannot matter; without it the order would not be total.
         return keys[: names.index("id") + 1] if "id" in names else [*keys, Key(target.scalar("id"), False)]
+
+    def _key(self, target: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> Key:
+        ((name, value),) = entry.items()
+        found = target.fields[name]
+        self.touched.add((target.name, name))
+        if isinstance(found, ToOne):
+            self._follow()
+            return self._key(self.world.registry.by_name[found.target], value, (*path, found))
+        assert isinstance(found, Scalar)
+        return Key(found, str(value.value) == "DESC", path)
 
 
 @dataclass
@@ -236,7 +288,7 @@ class ConnectionSelect:
         return f'"{self.target.table}" {self.base.alias}'
 
     def _columns(self, row: Row) -> list[tuple[Key, str]]:
-        return [(key, row.value(key.scalar, self.builder.slots)) for key in self.keys]
+        return [(key, self.builder.key_value(row, key)) for key in self.keys]
 
     def _cursor_values(self, leaf: Leaf) -> list[str | None]:
         order = keyset.signature(self.target, self.keys)
@@ -330,8 +382,9 @@ class ConnectionSelect:
     def _end_cursor(self, *, last: bool) -> str:
         if self.page.limit == 0:
             return "NULL::text"
-        # From the end that holds the extra row, skip it when it is there.
-        order = keyset.order_by(self._columns(self.row), backward=last)
-        skips = last != self.page.backward
-        skip = f" OFFSET (SELECT greatest(count(*) - {self.page.limit}, 0) FROM {self.row.alias})" if skips else ""
-        return f"(SELECT {self._cursor()} FROM {self.row.alias} ORDER BY {order}{skip} LIMIT 1)"
+        alias, position = self.row.alias, ""
+        if last != self.page.backward:
+            # Not the end at which the page was begun: its last row, the extra one left aside.
+            position = f" OFFSET (SELECT greatest(least(count(*), {self.page.limit}) - 1, 0) FROM {alias})"
+        # The row is picked first: beside an OFFSET the cursors of all skipped rows would be computed as well.
+        return f"(SELECT {self._cursor()} FROM (SELECT * FROM {alias}{position} LIMIT 1) {alias})"

@@ -1,6 +1,7 @@
 """Rows of a statement, and the SQL text of their fields."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -43,15 +44,20 @@ class Row:
             self.needed[name] = self.base.column(name)
         return f'{self.alias}."{name}"'
 
+    def labelled(self, label: str, make: Callable[["Row"], str]) -> str:
+        """An expression over the row; a page computes it once and carries it under the label."""
+        if self.base is None:
+            return make(self)
+        if label not in self.needed:
+            self.needed[label] = make(self.base)
+        return f'{self.alias}."{label}"'
+
     def value(self, scalar: Scalar, slots: Slots) -> str:
         """The field as it is compared and ordered by."""
-        if scalar.expression is None:
+        expression = scalar.expression
+        if expression is None:
             return self.column(scalar.column)
-        if self.base is not None:
-            label = f"_{scalar.attribute}"
-            self.needed[label] = self.base.value(scalar, slots)
-            return f'{self.alias}."{label}"'
-        return f"({self.compile(scalar.expression, slots)})"
+        return self.labelled(f"_{scalar.attribute}", lambda base: f"({base.compile(expression, slots)})")
 
     def output(self, scalar: Scalar, slots: Slots) -> str:
         """The field as it is rendered: ids get their prefix, decimals become strings."""

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from domain.errors import BadUserInputError
+from graph.compiler.expressions import Row
 from graph.compiler.keyset import cast_of
-from graph.compiler.projection import Projection, Scalar
+from graph.compiler.projection import FieldBase, Scalar, ToMany, ToOne
 from graph.compiler.types import is_enum
 from graph.compiler.values import Leaf, Tree
 from graph.core import ids
@@ -18,6 +19,17 @@ class Params(Protocol):
     def leaf(
         self, leaf: Leaf, cast: str, convert: Callable[[Any], Any] | None = None, *, part: Hashable = None
     ) -> str: ...
+
+
+class Scope(Protocol):
+    """What a filter is built in: parameters, the SQL of a row's field, and of "a related row meets this"."""
+
+    @property
+    def slots(self) -> Params: ...
+
+    def filtered(self, row: Row, scalar: Scalar) -> str: ...
+
+    def exists(self, row: Row, edge: ToOne | ToMany, tree: Tree) -> str: ...
 
 
 def check_text(value: str) -> str:
@@ -70,32 +82,39 @@ def _condition(params: Params, scalar: Scalar, sql: str, operator: str, leaf: Le
     return PATTERNS[operator].format(sql=sql, value=value)
 
 
-def where_sql(params: Params, projection: Projection, expression: Callable[[Scalar], str], tree: Tree) -> str:
-    """SQL of a filter tree over rows whose fields `expression` names; "true" when it asks nothing."""
+def where_sql(scope: Scope, row: Row, tree: Tree) -> str:
+    """SQL of a filter tree over a row; "true" when it asks nothing."""
     parts: list[str] = []
     assert isinstance(tree, dict)
     for name, value in tree.items():
         if value is None:
             continue
         if name in ("and", "or"):
-            inner = [where_sql(params, projection, expression, item) for item in value]
+            inner = [where_sql(scope, row, item) for item in value]
             empty = "true" if name == "and" else "false"
             parts.append("(" + f" {name.upper()} ".join(inner) + ")" if inner else empty)
         elif name == "not":
-            parts.append(f"({where_sql(params, projection, expression, value)}) IS NOT TRUE")
+            parts.append(f"({where_sql(scope, row, value)}) IS NOT TRUE")
         else:
-            parts += _conditions(params, projection.scalar(name), expression, value)
+            parts += _on_field(scope, row, row.projection.fields[name], value)
     return "(" + " AND ".join(parts) + ")" if parts else "true"
 
 
-def _conditions(
-    params: Params, scalar: Scalar, expression: Callable[[Scalar], str], conditions: dict[str, Tree]
-) -> list[str]:
+def _on_field(scope: Scope, row: Row, found: FieldBase, value: dict[str, Tree]) -> list[str]:
+    if isinstance(found, ToOne):
+        return [scope.exists(row, found, value)]
+    if isinstance(found, ToMany):
+        return [
+            ("NOT " if quantifier == "none" else "") + scope.exists(row, found, tree)
+            for quantifier, tree in value.items()
+            if tree is not None
+        ]
+    assert isinstance(found, Scalar)
     parts = []
-    for operator, leaf in conditions.items():
+    for operator, leaf in value.items():
         if not isinstance(leaf, Leaf):
             raise BadUserInputError(
-                f"`{scalar.name}: {{{operator}: null}}` compares with null: use `isNull`, or leave `{operator}` out."
+                f"`{found.name}: {{{operator}: null}}` compares with null: use `isNull`, or leave `{operator}` out."
             )
-        parts.append(_condition(params, scalar, expression(scalar), operator, leaf))
+        parts.append(_condition(scope.slots, found, scope.filtered(row, found), operator, leaf))
     return parts

@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 
 from domain.errors import BadUserInputError
-from graph.compiler.projection import Projection, Scalar
+from graph.compiler.projection import Projection, Scalar, ToOne
 
 CASTS: dict[Any, str] = {
     str: "text",
@@ -38,15 +38,25 @@ def cast_of(python_type: Any) -> str:
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of an order."""
+    """One entry of an order: a field of the row, or of the row that edges lead to."""
 
     scalar: Scalar
     descending: bool
+    path: tuple[ToOne, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return ".".join([*(edge.name for edge in self.path), self.scalar.name])
+
+    @property
+    def nullable(self) -> bool:
+        # A related row may be hidden from who asks, whatever its key column says.
+        return self.scalar.nullable or bool(self.path)
 
 
 def signature(projection: Projection, keys: list[Key]) -> str:
     """Names the order, so that a cursor of another one is refused instead of misread."""
-    return projection.prefix + ":" + ",".join(("-" if key.descending else "") + key.scalar.name for key in keys)
+    return projection.prefix + ":" + ",".join(("-" if key.descending else "") + key.name for key in keys)
 
 
 def _unpack(text: str) -> list[Any]:
@@ -102,7 +112,7 @@ def beyond(columns: list[tuple[Key, str]], values: list[str | None], *, backward
     `inclusive` lets in the cursor's own row."""
     ways = {key.descending != backward for key, _ in columns}
     pairs = list(zip(columns, values, strict=True))
-    if len(ways) == 1 and not any(value is None or key.scalar.nullable for (key, _), value in pairs):
+    if len(ways) == 1 and not any(value is None or key.nullable for (key, _), value in pairs):
         operator = ("<" if ways.pop() else ">") + ("=" if inclusive else "")
         left, right = ", ".join(sql for _, sql in columns), ", ".join(str(value) for value in values)
         return f"({left}) {operator} ({right})"
@@ -123,7 +133,7 @@ def _further(key: Key, sql: str, value: str | None, *, downward: bool) -> str | 
         return f"{sql} IS NOT NULL" if downward else None
     if downward:
         return f"{sql} < {value}"
-    return f"({sql} > {value} OR {sql} IS NULL)" if key.scalar.nullable else f"{sql} > {value}"
+    return f"({sql} > {value} OR {sql} IS NULL)" if key.nullable else f"{sql} > {value}"
 
 
 def order_by(columns: list[tuple[Key, str]], *, backward: bool) -> str:

@@ -11,6 +11,7 @@ from graphql.execution.values import VariableValues
 
 from domain.context import Actor
 from domain.errors import BadUserInputError
+from graph.compiler.aggregates import aggregate_sql
 from graph.compiler.build import Builder, Conditions
 from graph.compiler.expressions import Row
 from graph.compiler.prepared import Prepared, World
@@ -132,6 +133,9 @@ class Planner:
                 return [*builder.in_tenant(row), *own]
 
             return builder.connection(root.target, conditions, definition, details)
+        if root.kind == "aggregate":
+            assert root.target
+            return aggregate_sql(builder, root.target, builder.in_tenant, definition, details)
         if root.kind == "self":
             assert root.target
             where = root.where

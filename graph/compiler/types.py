@@ -20,6 +20,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.unset import UNSET
 
 from domain.permissions import Permission
+from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import FieldBase, Projection, Registry, Scalar, ToMany, ToOne
 from graph.core.enums import describe
 from graph.directives.access import Requires
@@ -230,30 +231,86 @@ class TypeFactory:
         return name
 
     def _add_inputs(self, item: Projection) -> None:
-        scalars = [found for found in item.fields.values() if isinstance(found, Scalar)]
-        name = f"{item.name}Filter"
-        conditions = [
-            self.field(f"{self._filter_name(found)} | None", found.description, name=found.name)
-            for found in scalars
-            if found.filter
-        ]
-        conditions += [
-            self.field(f"list[{name}] | None", "All of these hold.", name="and"),
-            self.field(f"list[{name}] | None", "At least one of these holds.", name="or"),
-            self.field(f"{name} | None", "This does not hold.", name="not"),
-        ]
-        self._input(name, f"Which {item.name} items to list; all given conditions must hold.", conditions)
-        orders = [
-            self.field(OrderDirection | None, f"By: {found.description}", name=found.name)
-            for found in scalars
-            if found.order
-        ]
+        self._add_filter(item)
+        orders: list[StrawberryField] = []
+        for found in item.fields.values():
+            if isinstance(found, Scalar) and found.order:
+                orders.append(self.field(OrderDirection | None, f"By: {found.description}", name=found.name))
+            elif isinstance(found, ToOne):
+                orders.append(self.field(f"{found.target}Order | None", f"By: {found.description}", name=found.name))
         self._input(
             f"{item.name}Order",
             f"What to order {item.name} items by; exactly one field an entry, earlier entries first.",
             orders,
             one_of=True,
         )
+
+    def _add_filter(self, item: Projection) -> None:
+        name = f"{item.name}Filter"
+        conditions: list[StrawberryField] = []
+        for found in item.fields.values():
+            if isinstance(found, Scalar) and found.filter:
+                conditions.append(self.field(f"{self._filter_name(found)} | None", found.description, name=found.name))
+            elif isinstance(found, ToOne):
+                text = f"There is one, and it meets this: {found.description}"
+                conditions.append(self.field(f"{found.target}Filter | None", text, name=found.name))
+            elif isinstance(found, ToMany):
+                text = f"Whether there are such: {found.description}"
+                conditions.append(self.field(f"{found.target}ListFilter | None", text, name=found.name))
+        conditions += [
+            self.field(f"list[{name}] | None", "All of these hold.", name="and"),
+            self.field(f"list[{name}] | None", "At least one of these holds.", name="or"),
+            self.field(f"{name} | None", "This does not hold.", name="not"),
+        ]
+        self._input(name, f"Which {item.name} items to list; all given conditions must hold.", conditions)
+        quantifiers = [
+            self.field(f"{name} | None", "At least one item meets this.", name="some"),
+            self.field(f"{name} | None", "No item meets this.", name="none"),
+        ]
+        self._input(f"{item.name}ListFilter", f"Conditions on related {item.name} items.", quantifiers)
+
+    def add_aggregate(self, item: Projection) -> None:
+        """The types of a projection's aggregate: its groupBy enum, its groups and their numbers."""
+        keys, numbers = keys_of(item), numbers_of(item)
+        enum = StrEnum(f"{item.name}GroupBy", {value: value for value in keys})  # type: ignore[misc]
+        texts = {value: key.description for value, key in keys.items()}
+        self.namespace[enum.__name__] = describe(enum, f"What {item.name} items can be grouped by.", texts)
+        groups = [
+            self.field(
+                date | None if key.unit else self.scalar_type(key.scalar) | None,
+                f"Null unless grouped by {key.value}. {key.description}",
+                name=key.name,
+                directives=directives_for(key.scalar.requires),
+            )
+            for key in keys.values()
+        ]
+        groups.append(self.field(int, "How many items are in the group.", name="count"))
+        if numbers:
+            fields = [
+                self.field(
+                    Decimal | None,
+                    found.description,
+                    name=found.name,
+                    directives=directives_for(found.requires),
+                )
+                for found in numbers
+            ]
+            guard = directives_for(item.requires)
+            self.make(f"{item.name}Numbers", fields, f"Numbers over {item.name} items.", directives=guard)
+            groups += [self.field(f"{item.name}Numbers", text, name=name) for name, text in NUMBERS.items()]
+        guard = directives_for(item.requires)
+        self.make(f"{item.name}Group", groups, f"A group of {item.name} items.", directives=guard)
+
+    def aggregate_arguments(self, target: str) -> list[StrawberryArgument]:
+        return [
+            self.argument("where", f"{target}Filter | None", "Which items to count."),
+            self.argument(
+                "groupBy", f"list[{target}GroupBy] | None", "What to group by; without it, one group of all."
+            ),
+            self.argument(
+                "first", int | None, "How many groups, in the order of their keys; 100 unless told, at most 1,000."
+            ),
+        ]
 
     def argument(self, name: str, annotation: Any, description: str) -> StrawberryArgument:
         return StrawberryArgument(name, name, self.annotation(annotation), description=description)

@@ -10,7 +10,7 @@ from sqlalchemy import Text, cast
 from db.events.log import EventLog
 from domain.permissions import Permission
 from graph.compiler.projection import column, computed, projection, to_one
-from graph.compiler.roots import many, one
+from graph.compiler.roots import aggregate, many, one
 from graph.core.subscriptions import Listener, subscription
 from graph.events.following import CURSOR, After, changes
 
@@ -75,5 +75,7 @@ async def events(listener: Listener, after: After = None, types: Types = None) -
             yield {"cursor": change.cursor, "event": change.event.id}
 
 
-QUERIES = [event, event_list]
+event_aggregate = aggregate("eventAggregate", Event, "How much happened, by type, target or time.")
+
+QUERIES = [event, event_list, event_aggregate]
 SUBSCRIPTIONS = [events]

@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.roots import Root
 from graph.compiler.types import FILTER_NAMES, OPERATORS, is_enum
 from graph.schema import BuiltSchema
-from tests.compiler.reference import Object, Reference, key_shown, order_of
+from tests.compiler.reference import Object, Reference
+from tests.compiler.values import key_shown
 
 LONG = "a_response_key_that_is_longer_than_the_sixty_three_bytes_of_an_identifier_of_postgresql"
 
@@ -96,6 +98,9 @@ class Generator:
         if root.kind == "many":
             assert root.target
             return f"{key}: {root.name}{self.connection(root.target, 3)}"
+        if root.kind == "aggregate":
+            assert root.target
+            return f"{key}: {self.aggregate(root.name, root.target)}"
         if root.kind == "nodes":
             ids = [text for _ in range(self.random.randint(0, 4)) if (text := self.some_id(self.any_open()))]
             return f"{key}: nodes(ids: {self.argument('[ID!]!', ids)}) {self.node_selection()}"
@@ -167,6 +172,22 @@ class Generator:
             return f"{name}{self.directive()} {self.selection(target, depth - 1)}"
         return f"{name}{self.connection(target, depth - 1)}"
 
+    def aggregate(self, name: str, item: Projection) -> str:
+        keys = {value: key for value, key in keys_of(item).items() if self.may(key.scalar)}
+        wanted = [Enum(self.random.choice(list(keys))) for _ in range(self.random.randint(0, 2))]
+        arguments = [f"groupBy: {self.argument(f'[{item.name}GroupBy!]', wanted)}"] if self.chance(0.8) else []
+        if self.chance(0.5):
+            arguments.append(f"where: {self.argument(f'{item.name}Filter', self.where(item, 2))}")
+        if self.chance(0.3):
+            arguments.append(f"first: {self.argument('Int', self.random.choice([0, 1, 3, 1000]))}")
+        called = f"{name}({', '.join(arguments)})" if arguments else name
+        fields = ["count", "__typename", *(key.name for key in keys.values())]
+        numbers = [found.name for found in numbers_of(item) if self.may(found)]
+        if numbers:
+            inside = " ".join(self.random.sample(numbers, self.random.randint(1, len(numbers))))
+            fields += [f"{function} {{ {inside} }}" for function in NUMBERS]
+        return f"{called} {{ {' '.join(self.random.sample(fields, self.random.randint(1, min(5, len(fields)))))} }}"
+
     # -- connections -----------------------------------------------------------------------------------------
 
     def connection(self, item: Projection, depth: int) -> str:
@@ -180,8 +201,7 @@ class Generator:
             size = self.random.choice([0, 1, 2, 3, 7, 50])
             arguments.append(f"{self.random.choice(['first', 'last'])}: {self.argument('Int', size)}")
         if self.chance(0.3) and (found := self.row(item)):
-            plain_order = [{k: v.name for k, v in entry.items()} for entry in order_by] if order_by else None
-            cursor = self.reference.cursor(item, order_of(item, plain_order), found)
+            cursor = self.reference.cursor(item, self.reference.order(item, plain(order_by or [])), found)
             arguments.append(f"{self.random.choice(['after', 'before'])}: {self.argument('String', cursor)}")
         listed = f"({', '.join(arguments)})" if arguments else ""
         return f"{listed}{self.directive()} {{ {self.connection_fields(item, depth)} }}"
@@ -197,17 +217,27 @@ class Generator:
         ]
         return " ".join(self.random.sample(parts, self.chance_count(3)))
 
-    def order_by(self, item: Projection) -> list[dict[str, Enum]]:
+    def order_by(self, item: Projection) -> list[dict[str, Any]]:
+        return [self.order_entry(item, 2) for _ in range(self.chance_count(3))]
+
+    def order_entry(self, item: Projection, depth: int) -> dict[str, Any]:
+        edges = [f for f in item.fields.values() if isinstance(f, ToOne) and self.may(f)]
+        if depth and edges and self.chance(0.2):
+            edge = self.random.choice(edges)
+            return {edge.name: self.order_entry(self.built.registry.by_name[edge.target], depth - 1)}
         names = [f.name for f in item.fields.values() if isinstance(f, Scalar) and f.order and self.may(f)]
-        return [
-            {self.random.choice(names): Enum(self.random.choice(["ASC", "DESC"]))} for _ in range(self.chance_count(3))
-        ]
+        return {self.random.choice(names): Enum(self.random.choice(["ASC", "DESC"]))}
 
     def where(self, item: Projection, depth: int) -> dict[str, Any]:
         fields = [f for f in item.fields.values() if isinstance(f, Scalar) and f.filter and self.may(f)]
         made: dict[str, Any] = {}
         for found in self.random.sample(fields, min(len(fields), self.random.randint(0, 2))):
             made[found.name] = self.condition(item, found)
+        edges = [f for f in item.fields.values() if isinstance(f, ToOne | ToMany) and self.may(f)]
+        if depth and edges and self.chance(0.3):
+            edge = self.random.choice(edges)
+            inside = self.where(self.built.registry.by_name[edge.target], depth - 1)
+            made[edge.name] = inside if isinstance(edge, ToOne) else {self.random.choice(["some", "none"]): inside}
         if depth and self.chance(0.4):
             word = self.random.choice(["and", "or", "not"])
             inner = [self.where(item, depth - 1) for _ in range(self.random.randint(0, 2))]

@@ -14,6 +14,7 @@ from runtime.paths import PROJECT
 
 SHOW = """
 import os, sys
+assert not sys.dont_write_bytecode
 print(os.getcwd(), sys.prefix, *sys.argv[1:], sep="|")
 """
 
@@ -41,7 +42,7 @@ def launch(root: Path, *arguments: str, cwd: Path, **environment: str) -> subpro
     return subprocess.Popen(
         [root / "opsgraph", *arguments],
         cwd=cwd,
-        env=os.environ | {"OPSGRAPH_PYTHON": sys._base_executable} | environment,  # type: ignore[attr-defined]
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OPSGRAPH_PYTHON": sys._base_executable} | environment,  # type: ignore[attr-defined]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -187,8 +187,7 @@ def _log() -> list[str]:
         LOG,
         HEADS,
         "CREATE TABLE event_log_default PARTITION OF event_log DEFAULT",
-        "CREATE INDEX ix_event_log_org_id_target_type_target_id_seq"
-        " ON event_log (org_id, target_type, target_id, seq)",
+        "CREATE INDEX ix_event_log_org_id_target_type_target_id_seq ON event_log (org_id, target_type, target_id, seq)",
         "CREATE INDEX ix_event_log_org_id_id ON event_log (org_id, id)",
         REFUSE_CHANGE,
         "CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON event_log"
