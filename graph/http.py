@@ -30,7 +30,7 @@ from graph.answers import (
 )
 from graph.context import Platform
 from graph.documents import operation_kind
-from graph.encoding import STREAMED_ABOVE, accepts_gzip, gzipped, send_gzipped
+from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
 from graph.envelope import EnvelopeError
 from graph.errors import masked, status_of, to_error
 from graph.operations import OperationRequest, Outcome
@@ -52,7 +52,6 @@ ALLOW = b"GET, POST, OPTIONS"
 VARY: Header = (b"vary", b"accept, accept-encoding, authorization")
 CACHE_NOTHING: tuple[Header, ...] = (VARY, NO_STORE)
 CACHE_CHECKED: tuple[Header, ...] = (VARY, (b"cache-control", b"private, no-cache"))
-GZIPPED: Header = (b"content-encoding", b"gzip")
 
 
 class GraphQLOverHTTP:
@@ -121,13 +120,13 @@ class GraphQLOverHTTP:
         self, send: Send, headers: dict[bytes, bytes], status: int, answer: list[Header], body: bytes
     ) -> None:
         """Send an answer, compressed when it is long and the client takes that."""
-        if self._compress and len(body) > self._compress and accepts_gzip(headers.get(b"accept-encoding", b"")):
-            answer.append(GZIPPED)
+        if self._compress and len(body) > self._compress and (coding := chosen(headers.get(b"accept-encoding", b""))):
+            answer.append((b"content-encoding", coding))
             if len(body) > STREAMED_ABOVE:
                 await send({"type": "http.response.start", "status": status, "headers": answer})
-                await send_gzipped(send, body)
+                await send_compressed(send, coding, body)
                 return
-            body = gzipped(body)
+            body = compressed(coding, body)
         if status != 304:
             answer.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": answer})

@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import time
+from collections.abc import Callable
 
+import brotli
 import httpx
 import pytest
 
-from graph.encoding import PART, accepts_gzip, send_gzipped
+from graph.encoding import BROTLI, GZIP, PART, chosen, send_compressed
 from tests.edge.conftest import Person
 from tests.edge.streams import streaming
 
@@ -21,39 +23,45 @@ async def echo(client: httpx.AsyncClient, size: int, accept_encoding: str = "gzi
 
 
 @pytest.mark.parametrize(
-    ("header", "taken"),
+    ("header", "coding"),
     [
-        (b"", False),
-        (b"gzip", True),
-        (b"gzip, deflate, br", True),
-        (b"GZIP;q=0.5", True),
-        (b"gzip;q=0", False),
-        (b"br", False),
-        (b"*", True),
-        (b"*;q=0", False),
-        (b"gzip;q=0, *", False),
-        (b"identity, gzip;q=0.5", False),
-        (b"identity;q=0.5, gzip;q=1.0", True),
-        (b"gzip;q=high", False),
-        (b"x-gzip", True),
+        (b"", None),
+        (b"gzip", GZIP),
+        (b"br", BROTLI),
+        (b"gzip, deflate, br, zstd", BROTLI),
+        (b"gzip;q=1.0, br;q=0.8", GZIP),
+        (b"GZIP;q=0.5", GZIP),
+        (b"gzip;q=0", None),
+        (b"br;q=0, gzip", GZIP),
+        (b"zstd, deflate", None),
+        (b"*", BROTLI),
+        (b"br;q=0, *", GZIP),
+        (b"*;q=0", None),
+        (b"gzip;q=0, br;q=0, *", None),
+        (b"identity, gzip;q=0.5", None),
+        (b"identity;q=0.5, gzip;q=1.0", GZIP),
+        (b"gzip;q=high", None),
+        (b"x-gzip", GZIP),
     ],
 )
-def test_accept_encoding(header: bytes, taken: bool) -> None:
-    assert accepts_gzip(header) is taken
+def test_accept_encoding(header: bytes, coding: bytes | None) -> None:
+    assert chosen(header) == coding
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br"])
 @pytest.mark.parametrize("size", [2_000, 50_000, 200_000])
-async def test_answers_are_compressed(client: httpx.AsyncClient, size: int) -> None:
-    answer = await echo(client, size)
-    assert answer.headers["content-encoding"] == "gzip"
+async def test_answers_are_compressed(client: httpx.AsyncClient, size: int, coding: str) -> None:
+    answer = await echo(client, size, coding)
+    assert answer.headers["content-encoding"] == coding
     assert int(answer.headers["content-length"]) < size / 10
     assert answer.headers["vary"] == "accept, accept-encoding, authorization"
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br"])
 @pytest.mark.parametrize("size", [300_000, 3_000_000])
-async def test_long_ones_in_parts(client: httpx.AsyncClient, size: int) -> None:
-    answer = await echo(client, size)
-    assert answer.headers["content-encoding"] == "gzip"
+async def test_long_ones_in_parts(client: httpx.AsyncClient, size: int, coding: str) -> None:
+    answer = await echo(client, size, coding)
+    assert answer.headers["content-encoding"] == coding
     assert "content-length" not in answer.headers
 
 
@@ -76,7 +84,8 @@ async def test_event_streams_are_not(client: httpx.AsyncClient, person: Person) 
     assert "content-encoding" not in stream.response.headers
 
 
-async def test_others_have_their_turn_between_parts() -> None:
+@pytest.mark.parametrize(("coding", "undo"), [(GZIP, gzip.decompress), (BROTLI, brotli.decompress)])
+async def test_others_have_their_turn_between_parts(coding: bytes, undo: Callable[[bytes], bytes]) -> None:
     """Ten megabytes: whoever waits gets the loop after each part of them."""
     body = b"".join(b'{"number":%d,"square":%d},' % (n, n * n) for n in range(400_000))
     parts: list[bytes] = []
@@ -94,7 +103,7 @@ async def test_others_have_their_turn_between_parts() -> None:
             pauses.append(time.perf_counter() - before)
 
     waiting = asyncio.create_task(wait())
-    await send_gzipped(send, body)  # type: ignore[arg-type]
+    await send_compressed(send, coding, body)  # type: ignore[arg-type]
     waiting.cancel()
-    assert gzip.decompress(b"".join(parts)) == body
+    assert undo(b"".join(parts)) == body
     assert len(pauses) >= len(body) // PART

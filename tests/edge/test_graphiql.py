@@ -61,8 +61,8 @@ class TestPage:
         urls = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
         assert len(urls) == 6
         for url in urls:
-            answer = await http.get(url, headers={"accept-encoding": "gzip"})
-            assert answer.headers["content-encoding"] == "gzip"
+            answer = await http.get(url, headers={"accept-encoding": "gzip, br"})
+            assert answer.headers["content-encoding"] == "br"
             assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
             assert answer.headers["vary"] == "Accept-Encoding"
             assert answer.headers["x-content-type-options"] == "nosniff"
