@@ -16,19 +16,21 @@ from graph.answers import (
     CONTENT_TYPES,
     NO_STORE,
     NOSNIFF,
-    VARY_ACCEPT,
     Cors,
     Header,
     Receive,
     Scope,
     Send,
+    entity_tag,
     error_body,
+    is_known,
     json_headers,
     request_id,
     trace_headers,
 )
 from graph.context import Platform
 from graph.documents import operation_kind
+from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
 from graph.envelope import EnvelopeError
 from graph.errors import masked, status_of, to_error
 from graph.operations import OperationRequest, Outcome
@@ -46,6 +48,10 @@ from runtime import metrics
 from runtime.settings import Settings
 
 ALLOW = b"GET, POST, OPTIONS"
+# A vary header names what an answer depends on besides its address.
+VARY: Header = (b"vary", b"accept, accept-encoding, authorization")
+CACHE_NOTHING: tuple[Header, ...] = (VARY, NO_STORE)
+CACHE_CHECKED: tuple[Header, ...] = (VARY, (b"cache-control", b"private, no-cache"))
 
 
 class GraphQLOverHTTP:
@@ -56,6 +62,7 @@ class GraphQLOverHTTP:
         self._page = page
         self._requests = Requests(settings)
         self._cors = Cors(settings)
+        self._compress = settings.compress_above_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
@@ -63,22 +70,14 @@ class GraphQLOverHTTP:
         headers = dict(raw)
         method: str = scope["method"]
         identifier = request_id(headers)
-        answer_type = media.JSON
-        extra: tuple[Header, ...] = ()
+        answer_type, caching = media.JSON, CACHE_NOTHING
+        if method != "POST" and (method != "GET" or self._wants_page(headers)):
+            return await self._other_method(method, headers, send, identifier, started)
         try:
             if len(headers) != len(raw):
                 headers = merged(raw)
-            if method == "POST":
-                answer_type = _negotiated(headers)
-                check_body_headers(headers)
-                request = envelope.from_body(await self._requests.body(headers, receive))
-            elif method == "GET":
-                if self._page is not None and media.prefers_html(headers.get(b"accept", b"")):
-                    return await self._show(self._page, send, identifier, started)
-                answer_type = _negotiated(headers)
-                request = self._requests.from_url(scope)
-            else:
-                return await self._other_method(method, headers, send, identifier, started)
+            answer_type = _negotiated(headers)
+            request = await self._request(scope, headers, receive)
             actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
             caller = caller_of(scope, headers, actor, identifier)
             outcome = (method == "GET" and _refused_by_get(request)) or await self._platform.engine.execute(
@@ -86,9 +85,14 @@ class GraphQLOverHTTP:
             )
             status = outcome.status if answer_type is media.GRAPHQL_JSON else 200
             body = outcome.body
+            if method == "GET" and outcome.started and outcome.status == 200:
+                tag = entity_tag(body, answer_type)
+                caching = (*CACHE_CHECKED, (b"etag", tag))
+                if is_known(tag, headers.get(b"if-none-match")):
+                    status, body = 304, b""
         except EnvelopeError as error:
             status, body = error.status, error_body(str(error), error.code)
-            extra = error.headers
+            caching = (*CACHE_NOTHING, *error.headers)
         except ClientGoneError:
             return None
         except Exception as error:
@@ -96,26 +100,40 @@ class GraphQLOverHTTP:
             status, body = 500, error_body(message, "INTERNAL", errorId=made)
         answer = [
             CONTENT_TYPES[answer_type],
-            (b"content-length", b"%d" % len(body)),
             (b"x-request-id", identifier.encode()),
             (b"x-process-time", b"%.6f" % (perf_counter() - started)),
-            VARY_ACCEPT,
             NOSNIFF,
-            NO_STORE,
-            *extra,
+            *caching,
         ]
         if b"origin" in headers:
             answer += self._cors.headers(headers)
-        await send({"type": "http.response.start", "status": status, "headers": answer})
-        await send({"type": "http.response.body", "body": body})
+        await self._send(send, headers, status, answer, body)
         metrics.REQUESTS.observe("/graphql", method, status, perf_counter() - started)
 
-    async def _show(self, page: GraphiQLPage, send: Send, identifier: str, started: float) -> None:
-        headers, body = page.answer()
-        headers += trace_headers(identifier, started)
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def _request(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> OperationRequest:
+        if scope["method"] == "GET":
+            return self._requests.from_url(scope)
+        check_body_headers(headers)
+        return envelope.from_body(await self._requests.body(headers, receive))
+
+    async def _send(
+        self, send: Send, headers: dict[bytes, bytes], status: int, answer: list[Header], body: bytes
+    ) -> None:
+        """Send an answer, compressed when it is long and the client takes that."""
+        if self._compress and len(body) > self._compress and (coding := chosen(headers.get(b"accept-encoding", b""))):
+            answer.append((b"content-encoding", coding))
+            if len(body) > STREAMED_ABOVE:
+                await send({"type": "http.response.start", "status": status, "headers": answer})
+                await send_compressed(send, coding, body)
+                return
+            body = compressed(coding, body)
+        if status != 304:
+            answer.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": answer})
         await send({"type": "http.response.body", "body": body})
-        metrics.REQUESTS.observe("/graphql", "GET", 200, perf_counter() - started)
+
+    def _wants_page(self, headers: dict[bytes, bytes]) -> bool:
+        return self._page is not None and media.prefers_html(headers.get(b"accept", b""))
 
     async def _actor(self, header: bytes) -> Actor:
         text = bearer(header)
@@ -128,19 +146,23 @@ class GraphQLOverHTTP:
     async def _other_method(
         self, method: str, headers: dict[bytes, bytes], send: Send, identifier: str, started: float
     ) -> None:
-        body, status = b"", 204
-        answer = self._cors.preflight(headers, ALLOW)
-        if method != "OPTIONS":
+        if method == "GET" and self._page is not None:
+            status = 200
+            answer, body = self._page.answer()
+        elif method == "OPTIONS":
+            status, body = 204, b""
+            answer = self._cors.preflight(headers, ALLOW)
+        else:
             status = 405
             body = error_body(
                 f"{method[:20]} is not a method of /graphql; use POST, or GET for queries.",
                 "METHOD_NOT_ALLOWED",
             )
-            answer += json_headers(body)
+            answer = [*self._cors.preflight(headers, ALLOW), *json_headers(body)]
         answer += trace_headers(identifier, started)
         await send({"type": "http.response.start", "status": status, "headers": answer})
         await send({"type": "http.response.body", "body": body if method != "HEAD" else b""})
-        known = "OPTIONS" if status == 204 else "other"
+        known = method if method in ("GET", "OPTIONS") else "other"
         metrics.REQUESTS.observe("/graphql", known, status, perf_counter() - started)
 
 

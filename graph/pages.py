@@ -1,7 +1,6 @@
 """GraphiQL for browsers: one page at /graphql and its static files, all from this package."""
 
 import asyncio
-import gzip
 import hashlib
 import secrets
 from pathlib import Path
@@ -12,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graph.answers import NO_STORE, NOSNIFF, Header
-from graph.encoding import accepts_gzip
+from graph.encoding import chosen, compressed_well
 from runtime.settings import Settings
 
 FOLDER = Path(__file__).parent / "static"
@@ -27,7 +26,7 @@ YEAR = "public, max-age=31536000, immutable"
 
 
 class StaticFile:
-    """One file: read once, compressed once."""
+    """One file: read once, compressed once in each way."""
 
     def __init__(self, name: str) -> None:
         path = FOLDER / name
@@ -36,15 +35,16 @@ class StaticFile:
         self.version = hashlib.sha256(self.content).hexdigest()[:16]
         self.path = f"{PREFIX}/{name}"
         self.url = f"{self.path}?v={self.version}"
-        self._compressed: bytes | None = None
+        self._compressed: dict[bytes, bytes] = {}
 
     def route(self) -> Route:
         return Route(self.path, self.answer)
 
     async def answer(self, request: Request) -> Response:
         """The file; its address in the page holds its version, so that it may be kept for ever."""
-        compressed = accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1"))
-        etag = f'"{self.version}{"-gzip" if compressed else ""}"'
+        coding = chosen(request.headers.get("accept-encoding", "").encode("latin-1"))
+        name = coding.decode() if coding else ""
+        etag = f'"{self.version}-{name}"' if name else f'"{self.version}"'
         headers = {
             "ETag": etag,
             "Vary": "Accept-Encoding",
@@ -54,11 +54,11 @@ class StaticFile:
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if known & {etag, "*"}:
             return Response(status_code=304, headers=headers)
-        if not compressed:
+        if coding is None:
             return Response(self.content, media_type=self.type, headers=headers)
-        if self._compressed is None:
-            self._compressed = await asyncio.to_thread(gzip.compress, self.content, 9, mtime=0)
-        return Response(self._compressed, media_type=self.type, headers=headers | {"Content-Encoding": "gzip"})
+        if coding not in self._compressed:
+            self._compressed[coding] = await asyncio.to_thread(compressed_well, coding, self.content)
+        return Response(self._compressed[coding], media_type=self.type, headers=headers | {"Content-Encoding": name})
 
 
 class GraphiQLPage:
@@ -91,7 +91,7 @@ class GraphiQLPage:
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"referrer-policy", b"no-referrer"),
             (b"x-frame-options", b"DENY"),
-            (b"vary", b"accept"),
+            (b"vary", b"accept, accept-encoding, authorization"),
             NOSNIFF,
             NO_STORE,
         ], body
