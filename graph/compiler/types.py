@@ -322,7 +322,5 @@ class TypeFactory:
             self.argument("last", int | None, "How many items from the end, or before `before`."),
             self.argument("before", str | None, "Only items before this cursor."),
             self.argument("where", f"{target}Filter | None", "Which items."),
-            self.argument(
-                "orderBy", f"list[{target}Order] | None", "In which order; then by id, the same way."
-            ),
+            self.argument("orderBy", f"list[{target}Order] | None", "In which order; then by id, the same way."),
         ]
