@@ -47,7 +47,7 @@ QUERIES = {
       id: rowId flownOn minutes cycles note
       aircraft: aircraftByOrgIdAndAircraftId { id: rowId registration status }
       reporter: userByReporterId { id: rowId name }
-      corrections: utilisationEntriesByOrgIdAndAircraftIdAndCorrectsId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_ASC]) {
+      corrections: utilisationEntriesByOrgIdAndAircraftIdAndCorrectsId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_DESC]) {
         nodes { id: rowId flownOn minutes note reporter: userByReporterId { id: rowId name } }
       }
     }
@@ -59,7 +59,7 @@ QUERIES = {
     nodes {
       id: rowId registration status
       type: aircraftTypeByOrgIdAndTypeId { id: rowId manufacturer model }
-      utilisation: utilisationEntriesByOrgIdAndAircraftId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_ASC]) {
+      utilisation: utilisationEntriesByOrgIdAndAircraftId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_DESC]) {
         nodes { id: rowId kind flownOn minutes cycles reporter: userByReporterId { id: rowId name } }
       }
     }
