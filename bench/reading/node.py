@@ -47,7 +47,9 @@ QUERIES = {
       id: rowId flownOn minutes cycles note
       aircraft: aircraftByOrgIdAndAircraftId { id: rowId registration status }
       reporter: userByReporterId { id: rowId name }
-      corrections: utilisationEntriesByOrgIdAndAircraftIdAndCorrectsId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_DESC]) {
+      corrections: utilisationEntriesByOrgIdAndAircraftIdAndCorrectsId(
+        first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_DESC]
+      ) {
         nodes { id: rowId flownOn minutes note reporter: userByReporterId { id: rowId name } }
       }
     }
