@@ -17,7 +17,7 @@ from bench.kit import machine
 from bench.kit.load import Generator, Order, WrongAnswerError, digest, write_requests
 from bench.kit.programs import ProgramError, generator, program
 from bench.reading import data, report
-from bench.reading.servers import DATABASE, Server, SetUpError, Tokens, start_all
+from bench.reading.servers import DATABASE, OTHERS, POOL, Server, SetUpError, Tokens, check_pool, start_all
 from bench.reading.shapes import SHAPES, Shape
 from bench.reading.verify import Answers
 from db.migrate import upgrade
@@ -41,6 +41,7 @@ def options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--connections", default="1,16", help="numbers of connections, separated by commas (1,16)")
     parser.add_argument("--shapes", default="", help="only these shapes, as in Q1,Q4")
     parser.add_argument("--servers", default="", help="only these servers beside ours, as in floor-sql,peer")
+    parser.add_argument("--pool", type=int, default=POOL, help=f"database connections of each server ({POOL})")
     parser.add_argument("--json", action="store_true", help="print every figure as one JSON object")
     parser.add_argument("--peers", action="store_true", help="also Mercurius and PostGraphile (needs node and npm)")
     return parser.parse_args(argv)
@@ -61,6 +62,9 @@ def main(argv: list[str]) -> int:
 
 def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict[str, Any]:
     described = machine.describe()
+    chosen = set(filter(None, given.servers.split(",")))
+    programs = len({app for name, _, app, _ in OTHERS if not chosen or name in chosen})
+    check_pool(given.pool, 1 + programs + (2 if given.peers else 0))
     folder = servers.folder / "bench"
     folder.mkdir()
     tell("Migrating, and making the data set: 20 organizations, 5,000 aircraft, 50,000 parents, 300,000 children.")
@@ -69,13 +73,11 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
     tenants = asyncio.run(data.load(with_database(servers.postgres.admin_url, DATABASE)))
     tell("Starting the servers.")
     load = stack.enter_context(generator())
-    compared, tokens = start_all(stack, servers, tenants, folder)
+    compared, tokens = start_all(stack, servers, tenants, folder, given.pool, chosen)
     if given.peers:
         from bench.reading.node import start_peers
 
-        compared += start_peers(stack, servers, tenants, folder)
-    chosen = set(filter(None, given.servers.split(",")))
-    compared = [each for each in compared if not chosen or each.name in chosen | {"ours"}]
+        compared += start_peers(stack, servers, tenants, folder, given.pool)
     wanted = set(filter(None, given.shapes.split(",")))
     shapes = [each for each in SHAPES if not wanted or each.name in wanted]
     tell("Comparing everybody's answers with ours.")
@@ -90,7 +92,7 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
     return {
         "benchmark": "read",
         "machine": described,
-        "method": {"rounds": given.rounds, "seconds": given.seconds, "warm_up": given.warm_up},
+        "method": {"rounds": given.rounds, "seconds": given.seconds, "warm_up": given.warm_up, "pool": given.pool},
         "servers": [{"name": each.name, "title": each.title} for each in compared],
         "shapes": [{"name": each.name, "title": each.title} for each in shapes],
         "ceiling": ceiling,

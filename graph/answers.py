@@ -1,5 +1,6 @@
 """Answering over bare ASGI: one start, one body, and the headers that every answer carries."""
 
+import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -34,8 +35,11 @@ SECURITY: list[Header] = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-frame-options", b"DENY"),
 ]
-EXPOSED = b"x-request-id, x-process-time, retry-after"
-ALLOWED_HEADERS = b"authorization, content-type, accept, x-request-id, x-device-id, x-cost, idempotency-key"
+EXPOSED = b"etag, x-request-id, x-process-time, retry-after"
+ALLOWED_HEADERS = (
+    b"authorization, content-type, accept, if-none-match, last-event-id, x-request-id, x-device-id, "
+    b"x-cost, idempotency-key"
+)
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:
@@ -59,6 +63,19 @@ def error_body(message: str, code: str, **extensions: Any) -> bytes:
 
 def json_headers(body: bytes, media: bytes = JSON) -> list[Header]:
     return [CONTENT_TYPES[media], (b"content-length", b"%d" % len(body)), VARY_ACCEPT, NOSNIFF, NO_STORE]
+
+
+def entity_tag(body: bytes, media: bytes) -> bytes:
+    """The tag of an answer. It is weak, because compressed or not the answer is the same."""
+    return b'W/"%b"' % hashlib.blake2b(body, digest_size=12, person=media[-16:]).hexdigest().encode()
+
+
+def is_known(tag: bytes, if_none_match: bytes | None) -> bool:
+    """Whether the client says that it has the answer with this tag (RFC 9110: compared weakly)."""
+    if if_none_match is None:
+        return False
+    known = {item.strip().removeprefix(b"W/") for item in if_none_match.split(b",")}
+    return b"*" in known or tag.removeprefix(b"W/") in known
 
 
 class Cors:

@@ -1,5 +1,6 @@
 """The ASGI application: /graphql is served bare, everything else by a small Starlette application."""
 
+import asyncio
 import gc
 from time import perf_counter
 
@@ -24,7 +25,10 @@ from graph.context import Platform
 from graph.errors import masked
 from graph.health import Health
 from graph.http import GraphQLOverHTTP
+from graph.pages import GraphiQLPage
 from graph.schema import BuiltSchema
+from graph.sse import PATH as STREAM_PATH
+from graph.sse import GraphQLOverSSE
 from graph.websocket import GraphQLOverWebSocket
 from runtime import metrics
 from runtime.logging import get_logger
@@ -52,6 +56,7 @@ class Application:
         self._cors = Cors(settings)
         self._graphql: GraphQLOverHTTP
         self._sockets: GraphQLOverWebSocket
+        self._streams: GraphQLOverSSE
         self._rest: Starlette
         self._routes: frozenset[str] = frozenset()
 
@@ -64,6 +69,8 @@ class Application:
         elif kind == "http":
             if scope["path"] == PATH:
                 await self._graphql(scope, receive, send)
+            elif scope["path"] == STREAM_PATH:
+                await self._streams(scope, receive, send)
             else:
                 await self._plain(scope, receive, send)
         elif scope["path"] == PATH:
@@ -76,9 +83,11 @@ class Application:
         platform = Platform(self.settings, self._schema)
         await platform.start()
         try:
-            self._graphql = GraphQLOverHTTP(platform, self.settings)
+            page = GraphiQLPage(self.settings) if self.settings.graphiql else None
+            self._graphql = GraphQLOverHTTP(platform, self.settings, page)
             self._sockets = GraphQLOverWebSocket(platform, self.settings)
-            routes = Health(platform).routes()
+            self._streams = GraphQLOverSSE(platform, self.settings)
+            routes = [*Health(platform).routes(), *(page.routes() if page else ())]
         except BaseException:
             await platform.close()
             raise
@@ -89,11 +98,11 @@ class Application:
         _tune_garbage_collection()
 
     async def close(self) -> None:
-        """End the sockets, then close the platform."""
+        """End sockets and streams, then close the platform."""
         platform, self.platform = self.platform, None
         if platform is not None:
             try:
-                await self._sockets.close()
+                await asyncio.gather(self._sockets.close(), self._streams.close())
             finally:
                 await platform.close()
 

@@ -6,8 +6,8 @@ rendered parts through. However well an operation is known, who asks, what they 
 is looked at each time.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -114,7 +114,10 @@ class Engine:
         """A mutation, or a query of nobody who is signed in."""
         if known.kind is OperationType.SUBSCRIPTION:
             raise refuse(
-                BadUserInputError("Subscriptions need a stream: connect with graphql-transport-ws at /graphql.")
+                BadUserInputError(
+                    "Subscriptions need a stream: connect with graphql-transport-ws at /graphql, or ask "
+                    "/graphql/stream for server-sent events."
+                )
             )
         account = self.throttle.account(caller)
         self._begin(account)
@@ -219,7 +222,7 @@ class Engine:
         return await self._by_core(request, run, account, plan.cost + price)
 
     def _report(self, account: Account, price: int, caller: Caller) -> bytes:
-        if self._reports_cost or caller.wants_cost:
+        if self._reports_cost if caller.tells_cost is None else caller.tells_cost:
             lease = account.lease
             return cost.report(price, lease.item.amount, lease.known + lease.left)
         return cost.UNREPORTED
@@ -261,7 +264,7 @@ class Engine:
 
     # -- subscribing -----------------------------------------------------------------------------------------
 
-    async def subscribe(self, request: OperationRequest, caller: Caller) -> AsyncIterator[Outcome]:
+    async def subscribe(self, request: OperationRequest, caller: Caller) -> AsyncGenerator[Outcome]:
         """The answers of a subscription. A refusal is one Outcome with started=False; an error that ends the
         stream is its last Outcome."""
         known: Known | None = None
@@ -282,12 +285,14 @@ class Engine:
             yield refused.outcome
             return
         try:
-            async for outcome in self._stream(request, Run(self.platform, self, known, variables, caller)):
-                yield outcome
+            run = Run(self.platform, self, known, variables, caller)
+            async with aclosing(self._stream(request, run)) as stream:
+                async for outcome in stream:
+                    yield outcome
         finally:
             account.end_subscription()
 
-    async def _stream(self, request: OperationRequest, run: Run) -> AsyncIterator[Outcome]:
+    async def _stream(self, request: OperationRequest, run: Run) -> AsyncGenerator[Outcome]:
         source: Any = subscribe(
             self.world.schema,
             run.prepared.document,
@@ -305,7 +310,7 @@ class Engine:
             return
         try:
             async for result in source:
-                yield _outcome(result)
+                yield _outcome(result)._replace(cursor=run.cursor)
         except Exception as error:
             errors = [to_error(error)]
             yield Outcome(orjson.dumps({"errors": errors}), status=status_of(errors), failed=True)

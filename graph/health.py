@@ -45,6 +45,7 @@ class Health:
             {
                 "name": "Opsgraph",
                 "graphql": "/graphql",
+                "stream": "/graphql/stream",
                 "schema": "/schema.graphql",
                 "health": "/health",
                 "ready": "/ready",

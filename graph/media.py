@@ -3,6 +3,8 @@
 from functools import lru_cache
 
 JSON = b"application/json"
+HTML = b"text/html"
+EVENT_STREAM = b"text/event-stream"
 GRAPHQL_JSON = b"application/graphql-response+json"
 OFFERED = "application/graphql-response+json or application/json"
 
@@ -47,6 +49,24 @@ def negotiate(accept: bytes) -> bytes | None:
     return chosen
 
 
+@lru_cache(maxsize=512)
+def quality(accept: bytes, offered: bytes) -> float:
+    """How much a client that sends this Accept header wants the media type: 0 (not at all) to 1."""
+    if not accept.strip():
+        return 1.0
+    ranges = [parsed for part in _commas(accept) if (parsed := _range(part)) is not None]
+    matching = [(_specificity(essence, offered), found) for essence, found in ranges]
+    return max((m for m in matching if m[0] >= 0), default=(-1, 0.0))[1]
+
+
+@lru_cache(maxsize=512)
+def prefers_html(accept: bytes) -> bool:
+    """Whether the client is a browser that shows pages: it names HTML, and likes it better than JSON."""
+    if not any(essence == HTML for essence, _ in filter(None, map(_range, _commas(accept)))):
+        return False
+    return quality(accept, HTML) > max(quality(accept, JSON), quality(accept, GRAPHQL_JSON))
+
+
 def _split(header: bytes) -> tuple[bytes, list[bytes]]:
     essence, *parameters = (part.strip().lower() for part in header.split(b";"))
     return essence, parameters
@@ -87,6 +107,6 @@ def _range(part: bytes) -> tuple[bytes, float] | None:
 def _specificity(essence: bytes, offered: bytes) -> int:
     if essence == offered:
         return 2
-    if essence == b"application/*":
+    if essence.endswith(b"/*") and offered.startswith(essence[:-1]):
         return 1
     return 0 if essence == b"*/*" else -1

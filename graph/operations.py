@@ -17,14 +17,16 @@ class OperationRequest(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who asks and from where. `actor` is None without a token; `address` is the client's IP address."""
+    """Who asks and from where. `actor` is None without a token; `address` is the client's IP address;
+    `last_event_id` is the cursor of the last event that a reconnecting event stream got."""
 
     actor: Actor | None
     address: str = ""
     user_agent: str = ""
     device_id: str = ""
     request_id: str = ""
-    wants_cost: bool = False
+    last_event_id: str = ""
+    tells_cost: bool | None = None
 
 
 class Outcome(NamedTuple):
@@ -32,11 +34,13 @@ class Outcome(NamedTuple):
 
     `body` is the whole JSON text {"data": …, "errors": …}. `started` is False when the request was refused
     before execution (parse, validation, coercion, permission). `status` is the HTTP status for clients that
-    accept application/graphql-response+json. `failed` says that `body` holds errors.
+    accept application/graphql-response+json. `failed` says that `body` holds errors. `cursor` is where a
+    subscription's message stands in the log.
     """
 
     body: bytes
     started: bool = True
     status: int = 200
+    cursor: str = ""
     failed: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()

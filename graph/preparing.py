@@ -80,6 +80,11 @@ class Preparer:
             self._known.move_to_end(key)
         return found
 
+    def forget(self) -> None:
+        """Every operation is prepared anew."""
+        self._known.clear()
+        self._characters = 0
+
     def prepare(self, text: str, name: str | None, *, registered: bool = False) -> Known:
         """The operation of a document whose text was checked. Raises RefusedError."""
         try:

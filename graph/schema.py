@@ -19,6 +19,7 @@ from graph.core.room import Room, merge
 from graph.directives.access import AccessMap
 from runtime.settings import Settings
 
+TIME_ZONE = "(SELECT o.time_zone FROM organizations o WHERE o.id = {org_id})"
 ROOMS = ("identity", "events", "fleet")
 
 
@@ -33,6 +34,9 @@ def _root_field(factory: TypeFactory, root: Root) -> StrawberryField:
     if root.kind == "many":
         arguments = factory.connection_arguments(root.target.name)
         return factory.field(f"{root.target.name}Connection", root.description, name=root.name, arguments=arguments)
+    if root.kind == "aggregate":
+        arguments = factory.aggregate_arguments(root.target.name)
+        return factory.field(f"list[{root.target.name}Group]", root.description, name=root.name, arguments=arguments)
     return factory.field(
         f"{root.target.name} | None",
         root.description,
@@ -57,6 +61,9 @@ class BuiltSchema:
     def __init__(self, room: Room) -> None:
         self.registry = Registry(room.projections)
         factory = TypeFactory(self.registry)
+        for root in room.queries:
+            if root.kind == "aggregate" and root.target:
+                factory.add_aggregate(root.target)
         self.roots = {root.name: root for root in [NODE, NODES, *room.queries]}
         query = factory.make(
             "Query",
@@ -71,7 +78,7 @@ class BuiltSchema:
         subscription = factory.make(
             "Subscription",
             [item.build(factory) for item in room.subscriptions],
-            "What happens, as it happens, over graphql-transport-ws at /graphql.",
+            "What happens, as it happens: graphql-transport-ws at /graphql, or server-sent events at /graphql/stream.",
         )
         self.strawberry = strawberry.Schema(
             query,
@@ -95,6 +102,7 @@ class BuiltSchema:
             self.access,
             default_page_size=min(settings.default_page_size, settings.max_page_size),
             max_page_size=settings.max_page_size,
+            time_zone=TIME_ZONE,
         )
 
     def sdl(self) -> str:

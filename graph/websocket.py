@@ -5,33 +5,30 @@ one message and waits until the client has taken it, and a client that takes not
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
-from time import time
 from typing import Any
 
-import jwt
 import orjson
 from graphql import OperationType
 
 from domain.context import Actor
-from domain.errors import UnauthenticatedError
+from domain.errors import ForbiddenError, UnauthenticatedError
 from domain.identity.revocation import Revocation
 from graph import socket_messages as protocol
 from graph.answers import Receive, Scope, Send, request_id
 from graph.context import Platform
 from graph.errors import masked, to_error
-from graph.http import caller_of
 from graph.operations import Caller, Outcome
 from graph.preparing import RefusedError
+from graph.requests import caller_of
 from graph.socket_messages import CloseCode, CloseError
+from graph.standing import EXPIRED, UnknownStandingError, seconds_left, still_standing
 from runtime import metrics
 from runtime.logging import get_logger
 from runtime.settings import Settings
 
 CLOSE_SECONDS = 5.0
-# When it cannot be asked whether a session still stands, ask again after these waits, then end the socket.
-ASK_AGAIN_AFTER = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 log = get_logger("opsgraph.sockets")
 
@@ -189,7 +186,7 @@ class Connection:
             self._set_actor(await self._actor(self._token))
             if self._missed_revocation:
                 await self._ask_again()
-            self._watch_expiry(self._token)
+            self._after(seconds_left(self._token), CloseCode.FORBIDDEN, EXPIRED)
         await self._send(protocol.ACK)
         self._acknowledged = True
 
@@ -202,39 +199,15 @@ class Connection:
     def _set_actor(self, actor: Actor) -> None:
         self._caller = self._caller._replace(actor=actor)
 
-    def _watch_expiry(self, token: str) -> None:
-        """End the socket when its token expires; the authenticator has verified it, so it can be believed."""
-        claims = jwt.decode(token, options={"verify_signature": False})
-        left = max(0.0, float(claims["exp"]) - time())
-        self._after(
-            left,
-            CloseCode.FORBIDDEN,
-            "The access token has expired; refresh it and connect again.",
-        )
-
     async def _ask_again(self) -> None:
-        before = self._caller.actor
         assert self._token is not None
-        assert before is not None
-        now: Actor | None = None
-        for wait in ASK_AGAIN_AFTER:
-            await asyncio.sleep(wait)
-            try:
-                now = await self._actor(self._token)
-                break
-            except CloseError as error:
-                await self.close(error.code, error.reason)
-                return
-            except Exception as error:
-                log.warning("session could not be checked", error=repr(error))
-        if now is None:
-            # Not knowing is no reason to go on showing what may no longer be seen.
-            await self.close(CloseCode.RESTART, "The session could not be checked; connect again.")
-            return
-        if before.permissions - now.permissions or before.org_id != now.org_id:
-            await self.close(CloseCode.FORBIDDEN, "Your permissions have changed; connect again.")
-        else:
-            self._set_actor(now)
+        assert self._caller.actor is not None
+        try:
+            self._set_actor(await still_standing(self._platform.authenticator, self._token, self._caller.actor))
+        except (UnauthenticatedError, ForbiddenError) as error:
+            await self.close(CloseCode.FORBIDDEN, str(error))
+        except UnknownStandingError as error:
+            await self.close(CloseCode.RESTART, str(error))
 
     async def _subscribe(self, message: protocol.Subscribe) -> None:
         if not self._acknowledged:
@@ -288,7 +261,7 @@ class Connection:
                 await self._send(f"{prefix}{outcome.body.decode()}}}")
         finally:
             metrics.SUBSCRIPTIONS.dec()
-            await _close_stream(stream)
+            await stream.aclose()
         return protocol.complete(message.id)
 
     async def _send(self, text: str) -> None:
@@ -341,9 +314,3 @@ class Connection:
 
 def _refused(identifier: str, outcome: Outcome) -> str:
     return protocol.error(identifier, orjson.loads(outcome.body)["errors"])
-
-
-async def _close_stream(stream: AsyncIterator[Outcome]) -> None:
-    aclose = getattr(stream, "aclose", None)
-    if aclose is not None:
-        await aclose()

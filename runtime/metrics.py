@@ -31,6 +31,7 @@ POOL_WAIT_SECONDS = Histogram(
     "opsgraph_pool_wait_seconds", "Wait for a database connection.", ["pool"], buckets=SECONDS, registry=REGISTRY
 )
 SOCKETS = Gauge("opsgraph_websockets", "Open WebSocket connections.", registry=REGISTRY)
+STREAMS = Gauge("opsgraph_event_streams", "Open streams of server-sent events.", registry=REGISTRY)
 SUBSCRIPTIONS = Gauge("opsgraph_subscriptions", "Running subscriptions.", registry=REGISTRY)
 RELAY_EVENTS = Counter("opsgraph_relay_events_total", "Events numbered by this process.", registry=REGISTRY)
 RELAY_LAG_SECONDS = Gauge(

@@ -2,6 +2,7 @@
 
 import secrets
 from asyncio import BaseTransport, TimerHandle, Transport
+from collections.abc import Callable
 from typing import cast
 
 import orjson
@@ -11,6 +12,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 # After the application has let go of a socket, its client may take this long to read what is left.
 LINGER_SECONDS = 10.0
 MAX_HEADER_BYTES = 64_000
+# The name in an HTTP scope's extensions under which the application finds the connection.
+CONNECTION = "opsgraph.connection"
 # A client that has not sent a request's headers after this is refused; uvicorn itself would wait for ever.
 HEADER_SECONDS = 30.0
 # What a refused client still sends is read for so long.
@@ -18,7 +21,12 @@ FORGET_SECONDS = 2.0
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP/1.1 whose refusals are JSON."""
+    """HTTP/1.1 whose refusals are JSON, and whose streams hear when the server stops.
+
+    ASGI tells neither of a stop nor how to drop a client, so the application finds the connection itself in the
+    scope: it may set `on_stop`, and call `abort`."""
+
+    on_stop: Callable[[], None] | None = None
 
     _in_headers = True
     _header_bytes = 0
@@ -37,6 +45,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers, self._header_bytes = True, 1
+        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
@@ -55,6 +64,15 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_headers and self._header_timer is None and not self._refused:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._headers_late)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.on_stop is not None:
+            self.on_stop()
+
+    def abort(self) -> None:
+        """Let go of a client that takes nothing, with what it has not taken."""
+        self.transport.abort()
 
     def _stop_header_timer(self) -> None:
         if self._header_timer is not None:

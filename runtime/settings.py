@@ -60,6 +60,13 @@ class Settings(BaseSettings):
     socket_init_seconds: float = Field(10.0, gt=0, description="Longest wait for a socket's connection_init.")
     socket_send_seconds: float = Field(30.0, gt=0, description="A client that reads nothing this long is dropped.")
     socket_operations: int = Field(100, ge=1, description="Operations that may run at once on one socket.")
+    compress_above_bytes: int = Field(
+        1024, ge=0, description="Answers larger than this are compressed when the client takes it; 0: none."
+    )
+    graphiql: bool = Field(True, description="Serve GraphiQL, the page to try operations, to browsers at /graphql.")
+    stream_keepalive_seconds: float = Field(
+        15.0, gt=0, description="An event stream that is silent this long gets a comment, so that proxies keep it."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Least severe log line that is written."
     )

@@ -14,17 +14,26 @@ def _stat(pid: int) -> list[str]:
 
 def cpu_seconds(pid: int, *, children: bool = False) -> float:
     """CPU time of a process so far; with `children` that of its children too, whether they live or have ended."""
-    try:
-        own = _stat(pid)
-        ticks = int(own[11]) + int(own[12])
-        if children:
-            ticks += int(own[13]) + int(own[14])
-            for child in (PROC / str(pid) / "task" / str(pid) / "children").read_text().split():
-                found = _stat(int(child))
-                ticks += int(found[11]) + int(found[12])
-        return ticks / TICK
-    except (OSError, IndexError):
+    if not PROC.is_dir():
         return 0.0
+    own = _stat(pid)
+    ticks = int(own[11]) + int(own[12])
+    if children:
+        listed = (PROC / str(pid) / "task" / str(pid) / "children").read_text().split()
+        living = sum(_ticks(int(child)) for child in listed)
+        # Those that have ended are read after the living: a child that ends between the two is counted at least once.
+        own = _stat(pid)
+        ticks = living + sum(int(own[place]) for place in (11, 12, 13, 14))
+    return ticks / TICK
+
+
+def _ticks(pid: int) -> int:
+    """CPU time of a child in ticks; 0 when it has just ended, and then it is in its parent's account."""
+    try:
+        found = _stat(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(found[11]) + int(found[12])
 
 
 def describe() -> dict[str, object]:

@@ -82,4 +82,7 @@ def generator() -> Iterator[Generator]:
     try:
         yield Generator(process)
     finally:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
         processes.stop(process, *STOP)

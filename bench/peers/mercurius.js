@@ -58,7 +58,7 @@ const latest = (name, via) => async (asked, { org }) => {
   const rows = await query(
     `${name}${first}`,
     `SELECT e.* FROM unnest($1::uuid[]) parent(id), LATERAL (SELECT ${ENTRY} FROM utilisation_entries e
-      WHERE e.org_id = $2 AND e.${via} = parent.id ORDER BY e.flown_on DESC, e.id LIMIT ${Number(first)}) e`,
+      WHERE e.org_id = $2 AND e.${via} = parent.id ORDER BY e.flown_on DESC, e.id DESC LIMIT ${Number(first)}) e`,
     [parents, org],
   );
   const grouped = new Map(parents.map((id) => [id, []]));

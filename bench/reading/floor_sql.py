@@ -48,7 +48,7 @@ PARENTS = """
     ORDER BY created_at, id LIMIT 20"""
 CHILDREN = """
     SELECT * FROM utilisation_entries c WHERE c.org_id = p.org_id AND c.corrects_id = p.id
-    ORDER BY c.flown_on DESC, c.id LIMIT 5"""
+    ORDER BY c.flown_on DESC, c.id DESC LIMIT 5"""
 PERSON = (
     """(SELECT row_to_json(r) FROM (SELECT 'usr_' || u.id AS id, u.name FROM users u WHERE u.id = {}) r) AS reporter"""
 )
@@ -77,13 +77,13 @@ JOIN aircraft a ON a.org_id = p.org_id AND a.id = p.aircraft_id
 LEFT JOIN users u ON u.id = p.reporter_id
 LEFT JOIN LATERAL ({CHILDREN}) c ON true
 LEFT JOIN users v ON v.id = c.reporter_id
-ORDER BY p.created_at, p.id, c.flown_on DESC, c.id"""
+ORDER BY p.created_at, p.id, c.flown_on DESC, c.id DESC"""
 
 FLEET = """
     SELECT * FROM aircraft WHERE org_id = $1 AND (registration, id) > ($2, $3) ORDER BY registration, id LIMIT 20"""
 LATEST = """
     SELECT * FROM utilisation_entries e WHERE e.org_id = p.org_id AND e.aircraft_id = p.id
-    ORDER BY e.flown_on DESC, e.id LIMIT 5"""
+    ORDER BY e.flown_on DESC, e.id DESC LIMIT 5"""
 
 FLEET_JSON = f"""
 SELECT row_to_json(d) FROM (SELECT (SELECT row_to_json(l) FROM (SELECT
@@ -107,7 +107,7 @@ FROM ({FLEET}) p
 JOIN aircraft_types t ON t.org_id = p.org_id AND t.id = p.type_id
 LEFT JOIN LATERAL ({LATEST}) e ON true
 LEFT JOIN users u ON u.id = e.reporter_id
-ORDER BY p.registration, p.id, e.flown_on DESC, e.id"""
+ORDER BY p.registration, p.id, e.flown_on DESC, e.id DESC"""
 
 JSON = {"Q1": ONE_JSON, "Q2": page_json(50), "Q3": PARENTS_JSON, "Q4": page_json(500), "Nested": FLEET_JSON}
 ROWS = {"Q1": ONE, "Q2": page_rows(50), "Q3": PARENTS_ROWS, "Q4": page_rows(500), "Nested": FLEET_ROWS}

@@ -17,7 +17,7 @@ import orjson
 from bench.kit.programs import Program, program
 from bench.reading import cursors
 from bench.reading.data import Tenant
-from bench.reading.servers import DATABASE, POOL, Server, SetUpError
+from bench.reading.servers import DATABASE, Server, SetUpError
 from bench.reading.shapes import Shape, Variables
 from runtime.paths import PROJECT
 from runtime.processes import free_port
@@ -47,7 +47,9 @@ QUERIES = {
       id: rowId flownOn minutes cycles note
       aircraft: aircraftByOrgIdAndAircraftId { id: rowId registration status }
       reporter: userByReporterId { id: rowId name }
-      corrections: utilisationEntriesByOrgIdAndAircraftIdAndCorrectsId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_ASC]) {
+      corrections: utilisationEntriesByOrgIdAndAircraftIdAndCorrectsId(
+        first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_DESC]
+      ) {
         nodes { id: rowId flownOn minutes note reporter: userByReporterId { id: rowId name } }
       }
     }
@@ -59,7 +61,7 @@ QUERIES = {
     nodes {
       id: rowId registration status
       type: aircraftTypeByOrgIdAndTypeId { id: rowId manufacturer model }
-      utilisation: utilisationEntriesByOrgIdAndAircraftId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_ASC]) {
+      utilisation: utilisationEntriesByOrgIdAndAircraftId(first: 5, orderBy: [FLOWN_ON_DESC, ROW_ID_DESC]) {
         nodes { id: rowId kind flownOn minutes cycles reporter: userByReporterId { id: rowId name } }
       }
     }
@@ -109,12 +111,12 @@ class PostGraphile(Server):
         return dict(answer["data"])
 
 
-def start_peers(stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path) -> Iterator[Server]:
+def start_peers(stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path, pool: int) -> Iterator[Server]:
     """Both, running; they stop with the stack."""
     folder = _installed()
-    mercurius = _start(stack, servers, logs, folder, "mercurius")
+    mercurius = _start(stack, servers, logs, pool, folder, "mercurius")
     yield Server("mercurius", "Mercurius with JIT, loaders, pg", mercurius, "/graphql", _organization)
-    postgraphile = _start(stack, servers, logs, folder, "postgraphile")
+    postgraphile = _start(stack, servers, logs, pool, folder, "postgraphile")
     found = PostGraphile("postgraphile", "PostGraphile 5", postgraphile, "/graphql", lambda _: {}, same_answer=False)
     found.learn(tenants)
     yield found
@@ -124,7 +126,7 @@ def _organization(tenant: Tenant) -> dict[str, str]:
     return {"x-organization": str(tenant.id)}
 
 
-def _start(stack: ExitStack, servers: Throwaway, logs: Path, folder: Path, name: str) -> Program:
+def _start(stack: ExitStack, servers: Throwaway, logs: Path, pool: int, folder: Path, name: str) -> Program:
     port = free_port()
     return stack.enter_context(
         program(
@@ -134,7 +136,7 @@ def _start(stack: ExitStack, servers: Throwaway, logs: Path, folder: Path, name:
             logs / f"{name}.log",
             cwd=folder,
             BENCH_DATABASE_URL=with_database(servers.postgres.admin_url, DATABASE),
-            BENCH_CONNECTIONS=str(POOL),
+            BENCH_CONNECTIONS=str(pool),
             NODE_ENV="production",
             GRAPHILE_ENV="production",
         )

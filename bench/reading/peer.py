@@ -84,7 +84,7 @@ class Loaders:
         top = (
             select(EntryRow)
             .where(EntryRow.org_id == self.org_id, via == parent.c.id)
-            .order_by(EntryRow.flown_on.desc(), EntryRow.id)
+            .order_by(EntryRow.flown_on.desc(), EntryRow.id.desc())
             .limit(max(first for _, first in keys))
             .lateral("top")
         )

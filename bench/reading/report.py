@@ -18,6 +18,7 @@ def medians(runs: Runs) -> list[dict[str, Any]]:
         rates = [each.rate for each in figures]
         record: dict[str, Any] = {"shape": shape, "server": server, "connections": connections}
         record |= {name: median(getattr(each, name) for each in figures) for name in FIELDS}
+        record |= {f"{name}_rounds": [getattr(each, name) for each in figures] for name in FIELDS[1:]}
         record |= {"rounds": len(figures), "rates": rates, "answers": sum(each.answers for each in figures)}
         records.append(record)
     return records

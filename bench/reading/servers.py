@@ -21,6 +21,16 @@ DATABASE = "opsgraph"
 POOL = int(Settings.model_fields["database_read_pool_size"].default)
 SIGN_IN = """mutation($input: SignInInput!) { signIn(input: $input) { accessToken errors { message } } }"""
 
+MOST_CONNECTIONS, OTHER_CONNECTIONS = 97, 25
+FLOOR, STARLETTE, PEER = "bench.reading.floor:bare", "bench.reading.floor:starlette", "bench.reading.peer:app"
+FACTORIES = {STARLETTE}
+OTHERS = (  # name, title, application, path
+    ("floor-sql", "bare ASGI, JSON rendered in SQL", FLOOR, "/sql"),
+    ("floor-rows", "bare ASGI, rows encoded by orjson", FLOOR, "/rows"),
+    ("starlette", "Starlette, JSON rendered in SQL", STARLETTE, "/sql"),
+    ("peer", "Strawberry, DataLoader, SQLAlchemy", PEER, "/graphql"),
+)
+
 Headers = Callable[[Tenant], dict[str, str]]
 
 
@@ -89,7 +99,7 @@ def _organization(tenant: Tenant) -> dict[str, str]:
     return {"x-organization": str(tenant.id)}
 
 
-def start_ours(stack: ExitStack, servers: Throwaway, logs: Path) -> Program:
+def start_ours(stack: ExitStack, servers: Throwaway, logs: Path, pool: int) -> Program:
     """The platform itself, by its own command."""
     port = free_port()
     return stack.enter_context(
@@ -103,6 +113,7 @@ def start_ours(stack: ExitStack, servers: Throwaway, logs: Path) -> Program:
             REDIS_URL=servers.valkey.url,
             DATA_DIR=str(servers.folder / "data"),
             PUBLIC_URL=f"http://127.0.0.1:{port}",
+            DATABASE_READ_POOL_SIZE=str(pool),
             MAX_PAGE_SIZE="500",
             # Budgets are looked at as ever, but large enough; answers must be the same bytes each time to be compared.
             RATE_LIMIT_FACTOR="100000",
@@ -112,33 +123,45 @@ def start_ours(stack: ExitStack, servers: Throwaway, logs: Path) -> Program:
     )
 
 
-def _start(stack: ExitStack, servers: Throwaway, logs: Path, name: str, app: str, *rest: str) -> Program:
+def _start(stack: ExitStack, servers: Throwaway, logs: Path, pool: int, app: str) -> Program:
     port = free_port()
+    factory = ["factory"] if app in FACTORIES else []
     return stack.enter_context(
         program(
-            name,
-            [sys.executable, "-P", "-m", "bench.kit.serve", app, str(port), *rest],
+            app,
+            [sys.executable, "-P", "-m", "bench.kit.serve", app, str(port), *factory],
             port,
-            logs / f"{name}.log",
+            logs / f"{app.replace(':', '-')}.log",
             BENCH_DATABASE_URL=with_database(servers.postgres.admin_url, DATABASE),
-            BENCH_CONNECTIONS=str(POOL),
+            BENCH_CONNECTIONS=str(pool),
         )
     )
 
 
-def start_all(stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path) -> tuple[list[Server], Tokens]:
-    """Every server of the comparison, ours first; they stop with the stack."""
-    ours = start_ours(stack, servers, logs)
+def start_all(
+    stack: ExitStack, servers: Throwaway, tenants: list[Tenant], logs: Path, pool: int, chosen: set[str]
+) -> tuple[list[Server], Tokens]:
+    """Ours, and of the others those chosen (all, when none is), each with `pool` connections to read with; they
+    stop with the stack."""
+    ours = start_ours(stack, servers, logs, pool)
     tokens = Tokens(ours.port, tenants)
     tokens.renew()
-    floor = _start(stack, servers, logs, "floor", "bench.reading.floor:bare")
-    starlette = _start(stack, servers, logs, "starlette", "bench.reading.floor:starlette", "factory")
-    peer = _start(stack, servers, logs, "peer", "bench.reading.peer:app")
     found = [
-        Server("ours", "Opsgraph, signed in, row-level security", ours, "/graphql", tokens.headers, same_query=True),
-        Server("floor-sql", "bare ASGI, JSON rendered in SQL", floor, "/sql", _organization),
-        Server("floor-rows", "bare ASGI, rows encoded by orjson", floor, "/rows", _organization),
-        Server("starlette", "Starlette, JSON rendered in SQL", starlette, "/sql", _organization),
-        Server("peer", "Strawberry, DataLoader, SQLAlchemy", peer, "/graphql", _organization),
+        Server("ours", "Opsgraph, signed in, row-level security", ours, "/graphql", tokens.headers, same_query=True)
     ]
+    for name, title, app, path in OTHERS:
+        if chosen and name not in chosen:
+            continue
+        running = next((each.program for each in found if each.program.name == app), None)
+        running = running or _start(stack, servers, logs, pool, app)
+        found.append(Server(name, title, running, path, _organization))
     return found, tokens
+
+
+def check_pool(pool: int, count: int) -> None:
+    """PostgreSQL takes 100 connections, three of them for its superuser's repairs; ours has some for other work."""
+    if pool * count + OTHER_CONNECTIONS > MOST_CONNECTIONS:
+        fits = (MOST_CONNECTIONS - OTHER_CONNECTIONS) // count
+        raise SetUpError(
+            f"{count} servers with {pool} connections each are too many for PostgreSQL; --pool {fits} fits."
+        )

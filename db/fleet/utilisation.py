@@ -48,7 +48,7 @@ class UtilisationEntry(TenantMixin, Base):
             "ix_utilisation_entries_org_id_aircraft_id_flown_on_id",
             "org_id",
             "aircraft_id",
-            text("flown_on DESC"),
+            "flown_on",
             "id",
         ),
         Index("ix_utilisation_entries_org_id_corrects_id_id", "org_id", "corrects_id", "id"),

@@ -5,8 +5,7 @@ a CTE that reads one row more than asked, so that `hasNextPage` costs nothing. P
 parameterised LIMIT makes PostgreSQL's generic plan scan whole tables), so they are part of a plan's key.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -72,17 +71,9 @@ class Builder:
             kind,
             details,
         )
-        for group in collected.grouped_field_set.values():
-            self.touched.add((kind.name, group[0].node.name.value))
+        self.touched |= {(kind.name, group[0].node.name.value) for group in collected.grouped_field_set.values()}
         self.weight += cost.FIELD * self._repeats * len(collected.grouped_field_set)
         return collected.grouped_field_set
-
-    @contextmanager
-    def repeated(self, times: int) -> Iterator[None]:
-        """What is selected inside is rendered so many times."""
-        outer, self._repeats = self._repeats, self._repeats * times
-        yield
-        self._repeats = outer
 
     def arguments(self, definition: GraphQLField, details: Details) -> dict[str, Tree]:
         return argument_trees(definition, details[0].node, self.variables.coerced)
@@ -110,13 +101,16 @@ class Builder:
                 made.append((key, self._to_many(found, row, kind.fields[name], group)))
         return made
 
-    def one(self, target: Projection, conditions: Conditions, details: Details) -> str:
-        """The one row that meets the conditions, as a JSON object or null."""
+    def one(self, target: Projection, conditions: Conditions, details: Details, *, times: int = 1) -> str:
+        """The one row that meets the conditions, as a JSON object or null; it is rendered so many times."""
         row = Row(target, self.alias("t"))
         where = [*conditions(row), *self.visible(row)]
         source = f'FROM "{target.table}" {row.alias} WHERE {" AND ".join(where)}'
+        outer, self._repeats = self._repeats, self._repeats * times
         self.weight += cost.OBJECT * self._repeats
-        return f"({json_object(self.items(target, row, details), source)})"
+        sql = f"({json_object(self.items(target, row, details), source)})"
+        self._repeats = outer
+        return sql
 
     def visible(self, row: Row) -> list[str]:
         """The row predicate of the projection, on every select of it at any depth."""
@@ -165,16 +159,25 @@ class Builder:
         made = ConnectionSelect(self, target, base, page, keys, where or ["true"])
         kind = cast(GraphQLObjectType, get_named_type(definition.type))
         # A page inside a page is read once for each of its rows.
-        outer, self._repeats = self._repeats, self._repeats * max(page.limit, 1)
-        self.rows += outer * page.limit
-        self.weight += cost.ROW * outer * page.limit
+        outer = self._repeats
+        self.count_rows(page.limit)
+        self._repeats = outer * max(page.limit, 1)
+        sql = made.render(kind, details)
+        self._repeats = outer
+        return sql
+
+    def count_rows(self, limit: int) -> None:
+        """Adds what a page may return to what the operation may; raises TooLargeError."""
+        self.rows += self._repeats * limit
+        self.weight += cost.ROW * self._repeats * limit
         if self.rows > self.world.max_rows:
             raise TooLargeError(
                 f"The operation may return more than {self.world.max_rows} rows: ask for smaller pages or fewer levels."
             )
-        sql = made.render(kind, details)
-        self._repeats = outer
-        return sql
+
+    def time_zone(self) -> str:
+        """SQL of the organization's time zone."""
+        return self.world.time_zone.format(org_id=self.slots.actor("org_id"))
 
     def filtered(self, row: Row, scalar: Scalar) -> str:
         # To filter or order by a field tells as much about it as to read it.
@@ -240,9 +243,11 @@ class Builder:
                 key = self._key(target, entry)
                 if not any(key.name == known.name for known in keys):
                     keys.append(key)
-        names = [key.name for key in keys]
-        # What follows the id cannot matter; without it the order would not be total.
-        return keys[: names.index("id") + 1] if "id" in names else [*keys, Key(target.scalar("id"), False)]
+        for index, key in enumerate(keys):
+            if not key.path and key.scalar.unique:
+                return keys[: index + 1]  # what follows a unique value cannot matter
+        # Without the id the order would not be total. It goes the way of the key before, so that one index serves both.
+        return [*keys, Key(target.scalar("id"), keys[-1].descending)]
 
     def _key(self, target: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> Key:
         ((name, value),) = entry.items()
@@ -387,8 +392,9 @@ class ConnectionSelect:
     def _end_cursor(self, *, last: bool) -> str:
         if self.page.limit == 0:
             return "NULL::text"
-        # From the end that holds the extra row, skip it when it is there.
-        order = keyset.order_by(self._columns(self.row), backward=last)
-        skips = last != self.page.backward
-        skip = f" OFFSET (SELECT greatest(count(*) - {self.page.limit}, 0) FROM {self.row.alias})" if skips else ""
-        return f"(SELECT {self._cursor()} FROM {self.row.alias} ORDER BY {order}{skip} LIMIT 1)"
+        alias, position = self.row.alias, ""
+        if last != self.page.backward:
+            # Not the end at which the page was begun: its last row, the extra one left aside.
+            position = f" OFFSET (SELECT greatest(least(count(*), {self.page.limit}) - 1, 0) FROM {alias})"
+        # The row is picked first: beside an OFFSET the cursors of all skipped rows would be computed as well.
+        return f"(SELECT {self._cursor()} FROM (SELECT * FROM {alias}{position} LIMIT 1) {alias})"

@@ -11,6 +11,7 @@ from graphql.execution.values import VariableValues
 
 from domain.context import Actor
 from domain.errors import BadUserInputError
+from graph.compiler.aggregates import aggregate_sql
 from graph.compiler.build import Builder, Conditions
 from graph.compiler.expressions import Row
 from graph.compiler.prepared import MAX_NODES, Prepared, World
@@ -133,6 +134,9 @@ class Planner:
                 return [*builder.in_tenant(row), *own]
 
             return builder.connection(root.target, conditions, definition, details)
+        if root.kind == "aggregate":
+            assert root.target
+            return aggregate_sql(builder, root.target, builder.in_tenant, definition, details)
         if root.kind == "self":
             assert root.target
             where = root.where
@@ -171,11 +175,11 @@ class Planner:
         def conditions(row: Row) -> list[str]:
             return [*builder.in_tenant(row), f'{row.alias}."id" = u.id']
 
-        with builder.repeated(bucket(len(leaf.value))):
-            branches = " ".join(
-                f"WHEN '{prefix}' THEN {builder.one(target, conditions, details)}"
-                for prefix, target in sorted(targets.items())
-            )
+        times = bucket(len(leaf.value))
+        branches = " ".join(
+            f"WHEN '{prefix}' THEN {builder.one(target, conditions, details, times=times)}"
+            for prefix, target in sorted(targets.items())
+        )
         return (
             f"(SELECT json_agg(CASE u.prefix {branches} END ORDER BY u.n) "
             f"FROM unnest({prefixes}, {uuids}) WITH ORDINALITY u(prefix, id, n))"

@@ -48,6 +48,8 @@ class World:
     default_page_size: int = 20
     max_page_size: int = 100
     max_rows: int = 50_000
+    # SQL of the organization's time zone, given its id.
+    time_zone: str = "'UTC'"
     # Tests take the application's own tenant predicate away to show that row-level security holds alone.
     tenant_predicate: bool = True
 
@@ -63,7 +65,7 @@ def _fields(selections: SelectionSetNode) -> Iterator[FieldNode]:
 
 
 # Arguments whose value (or the part named here) shapes the statement.
-SHAPING: dict[str, str] = {"first": "size", "last": "size", "after": "cursor", "before": "cursor"}
+SHAPING: dict[str, str] = {"first": "size", "last": "size", "after": "cursor", "before": "cursor", "groupBy": "values"}
 NODE_FIELDS = {"node", "nodes"}
 
 
@@ -147,6 +149,8 @@ def _shape_of_use(kind: GraphQLInputType, uses: frozenset[str], value: Any) -> H
     parts: list[Hashable] = [shape(kind, value)]
     if "size" in uses:
         parts.append(value)
+    if "values" in uses:
+        parts.append(tuple(value) if isinstance(value, list) else value)
     if "cursor" in uses:
         # A subscription's `after` is a cursor of the log and no connection's; a connection refuses what is none.
         with contextlib.suppress(BadUserInputError):

@@ -66,6 +66,7 @@ class Scalar(FieldBase):
     column: str = ""
     filter: bool = False
     order: bool = False
+    unique: bool = False
     id_prefix: str | None = None
 
 
@@ -120,6 +121,7 @@ def column(
     *,
     filter: bool = False,
     order: bool = False,
+    unique: bool = False,
     enum: type[StrEnum] | None = None,
     source: str | None = None,
     id_prefix: str | None = None,
@@ -128,6 +130,7 @@ def column(
 ) -> Any:
     """A column of the table, under the attribute's name or `source`. Its type and nullability are the model's.
 
+    `unique` says that no two rows of an organization share the value, so that it orders them by itself.
     `enum` names the StrEnum of a text column; `id_prefix` shows a uuid column as an id of that type."""
     return Scalar(
         description=description,
@@ -135,6 +138,7 @@ def column(
         column=source or "",
         filter=filter,
         order=order,
+        unique=unique,
         id_prefix=id_prefix,
         requires=requires,
         deprecated=deprecated,
@@ -239,6 +243,7 @@ def projection(
             name="id",
             filter=True,
             order=True,
+            unique=True,
         )
         members = {"id": own_id} | {k: v for k, v in vars(cls).items() if isinstance(v, FieldBase)}
         for attribute, found in members.items():

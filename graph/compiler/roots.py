@@ -15,7 +15,7 @@ class Root:
     """
 
     name: str
-    kind: Literal["one", "self", "many", "node", "nodes"]
+    kind: Literal["one", "self", "many", "aggregate", "node", "nodes"]
     target: Projection | None
     description: str
     where: Expression | None = None
@@ -41,6 +41,11 @@ def many(
     security alone would look at every row of the platform.
     """
     return Root(name, "many", target, description, where, self_scoped=self_scoped)
+
+
+def aggregate(name: str, target: Declared, description: str) -> Root:
+    """`name(where, groupBy, first): [TargetGroup!]!`, counts and sums of the rows, by fields and by time."""
+    return Root(name, "aggregate", target, description)
 
 
 def one_self(name: str, target: Declared, description: str, where: Expression) -> Root:

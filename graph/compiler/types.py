@@ -20,6 +20,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.unset import UNSET
 
 from domain.permissions import Permission
+from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import FieldBase, Projection, Registry, Scalar, ToMany, ToOne
 from graph.core.enums import describe
 from graph.directives.access import Requires
@@ -268,6 +269,49 @@ class TypeFactory:
         ]
         self._input(f"{item.name}ListFilter", f"Conditions on related {item.name} items.", quantifiers)
 
+    def add_aggregate(self, item: Projection) -> None:
+        """The types of a projection's aggregate: its groupBy enum, its groups and their numbers."""
+        keys, numbers = keys_of(item), numbers_of(item)
+        enum = StrEnum(f"{item.name}GroupBy", {value: value for value in keys})  # type: ignore[misc]
+        texts = {value: key.description for value, key in keys.items()}
+        self.namespace[enum.__name__] = describe(enum, f"What {item.name} items can be grouped by.", texts)
+        groups = [
+            self.field(
+                date | None if key.unit else self.scalar_type(key.scalar) | None,
+                f"Null unless grouped by {key.value}. {key.description}",
+                name=key.name,
+                directives=directives_for(key.scalar.requires),
+            )
+            for key in keys.values()
+        ]
+        groups.append(self.field(int, "How many items are in the group.", name="count"))
+        if numbers:
+            fields = [
+                self.field(
+                    Decimal | None,
+                    found.description,
+                    name=found.name,
+                    directives=directives_for(found.requires),
+                )
+                for found in numbers
+            ]
+            guard = directives_for(item.requires)
+            self.make(f"{item.name}Numbers", fields, f"Numbers over {item.name} items.", directives=guard)
+            groups += [self.field(f"{item.name}Numbers", text, name=name) for name, text in NUMBERS.items()]
+        guard = directives_for(item.requires)
+        self.make(f"{item.name}Group", groups, f"A group of {item.name} items.", directives=guard)
+
+    def aggregate_arguments(self, target: str) -> list[StrawberryArgument]:
+        return [
+            self.argument("where", f"{target}Filter | None", "Which items to count."),
+            self.argument(
+                "groupBy", f"list[{target}GroupBy] | None", "What to group by; without it, one group of all."
+            ),
+            self.argument(
+                "first", int | None, "How many groups, in the order of their keys; 100 unless told, at most 1,000."
+            ),
+        ]
+
     def argument(self, name: str, annotation: Any, description: str) -> StrawberryArgument:
         return StrawberryArgument(name, name, self.annotation(annotation), description=description)
 
@@ -278,5 +322,5 @@ class TypeFactory:
             self.argument("last", int | None, "How many items from the end, or before `before`."),
             self.argument("before", str | None, "Only items before this cursor."),
             self.argument("where", f"{target}Filter | None", "Which items."),
-            self.argument("orderBy", f"list[{target}Order] | None", "In which order; ties are broken by id."),
+            self.argument("orderBy", f"list[{target}Order] | None", "In which order; then by id, the same way."),
         ]

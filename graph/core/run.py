@@ -32,6 +32,8 @@ class Run:
     variables: VariableValues
     caller: Caller
     fragments: Rendered = field(default_factory=Rendered)
+    cursor: str = ""
+    """Where the message of a subscription that is being made stands in the log."""
 
     @property
     def actor(self) -> Actor:

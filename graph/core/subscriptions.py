@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLResolveInfo
@@ -63,6 +64,10 @@ class Subscription:
         run: Run = info.context
         parts = entity_parts(info, {name: target for name, (target, _) in self.entities.items()})
 
+        # A client that reconnects repeats its request as it was; the last event it got is newer than its `after`.
+        if run.caller.last_event_id and "after" in signature(self.function).parameters:
+            arguments["after"] = run.caller.last_event_id
+
         async def messages() -> AsyncIterator[Payload]:
             source = self.function(Listener(run.platform, run.actor), **arguments)
             try:
@@ -73,6 +78,7 @@ class Subscription:
                             parts.plan.sql, parts.arguments(values), run.actor.scope
                         )
                         shown |= parts.values(row)
+                    run.cursor = str(values.get("cursor", ""))
                     yield Payload(shown)
             finally:
                 await source.aclose()

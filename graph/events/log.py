@@ -10,7 +10,7 @@ from sqlalchemy import Text, cast
 from db.events.log import EventLog
 from domain.permissions import Permission
 from graph.compiler.projection import column, computed, projection, to_one
-from graph.compiler.roots import many, one
+from graph.compiler.roots import aggregate, many, one
 from graph.core.subscriptions import Listener, subscription
 from graph.events.following import CURSOR, After, changes
 
@@ -25,7 +25,7 @@ class Event:
     """Something that happened in the organization. Events are numbered without gaps and never change."""
 
     sequence = column(
-        "Its number in the organization's log, from 1 without gaps.", source="seq", filter=True, order=True
+        "Its number in the organization's log, from 1 without gaps.", source="seq", filter=True, order=True, unique=True
     )
     type = column('What happened, as in "aircraft.updated".', filter=True)
     target_type = column('The id prefix of what it happened to, as in "ac".', filter=True)
@@ -48,7 +48,7 @@ class Event:
         "What changed, as it is now; null when there is nothing any more.", dict, lambda m, _: m.after, nullable=True
     )
     occurred_at = column("When it happened.", filter=True)
-    recorded_at = column("When it was written to the log.", filter=True, order=True)
+    recorded_at = column("When it was written to the log.", filter=True)
     previous_hash = column("The hash of the event with the number before; 64 zeros for the first.")
     hash = column("SHA-256 over this event and `previousHash`: the log's chain, which `audit verify` checks.")
 
@@ -75,5 +75,7 @@ async def events(listener: Listener, after: After = None, types: Types = None) -
             yield {"cursor": change.cursor, "event": change.event.id}
 
 
-QUERIES = [event, event_list]
+event_aggregate = aggregate("eventAggregate", Event, "How much happened, by type, target or time.")
+
+QUERIES = [event, event_list, event_aggregate]
 SUBSCRIPTIONS = [events]

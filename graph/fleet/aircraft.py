@@ -18,7 +18,7 @@ from domain.fleet import aircraft
 from domain.fleet.utilisation import Opening
 from domain.permissions import Permission
 from graph.compiler.projection import column, computed, projection, to_many, to_one
-from graph.compiler.roots import many, one
+from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
 from graph.core.mutations import mutation
@@ -206,6 +206,10 @@ async def aircraft_changed(listener: Listener, id: AircraftId, after: After = No
                 return
 
 
-QUERIES = [one_aircraft, aircraft_list]
+aircraft_aggregate = aggregate(
+    "aircraftAggregate", Aircraft, "Counts and totals of the fleet, by status, type, base or time."
+)
+
+QUERIES = [one_aircraft, aircraft_list, aircraft_aggregate]
 MUTATIONS = [create_aircraft, update_aircraft, set_aircraft_status, delete_aircraft]
 SUBSCRIPTIONS = [aircraft_changed]

@@ -12,7 +12,7 @@ from domain.fleet import utilisation
 from domain.fleet.utilisation import Flight
 from domain.permissions import Permission
 from graph.compiler.projection import column, projection, to_many, to_one
-from graph.compiler.roots import many, one
+from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
 from graph.core.mutations import mutation
@@ -148,5 +148,9 @@ async def correct_utilisation(ctx: Ctx, input: CorrectUtilisationInput) -> UUID:
     )
 
 
-QUERIES = [utilisation_entry, utilisation_entries]
+utilisation_aggregate = aggregate(
+    "utilisationAggregate", UtilisationEntry, "What was flown, by aircraft, kind, reporter or time."
+)
+
+QUERIES = [utilisation_entry, utilisation_entries, utilisation_aggregate]
 MUTATIONS = [record_utilisation, record_flights, open_utilisation, correct_utilisation]

@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import func, select
 
+from db.identity.memberships import Membership as MembershipRow
 from db.identity.organizations import Module, OrganizationKind, OrganizationPlan
 from db.identity.organizations import Organization as OrganizationRow
 from domain.context import Ctx
@@ -60,7 +61,13 @@ organization = one_self(
     lambda m, actor: m.id == actor.org_id,
 )
 organization_list = many(
-    "organizations", Organization, "The organizations you belong to and may switch to.", self_scoped=True
+    "organizations",
+    Organization,
+    "The organizations you belong to and may switch to.",
+    where=lambda m, actor: m.id.in_(
+        select(MembershipRow.org_id).where(MembershipRow.user_id == actor.user_id).union(select(actor.org_id))
+    ),
+    self_scoped=True,
 )
 
 

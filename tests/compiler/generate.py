@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.roots import Root
 from graph.compiler.types import FILTER_NAMES, OPERATORS, is_enum
 from graph.schema import BuiltSchema
-from tests.compiler.reference import Object, Reference, key_shown
+from tests.compiler.reference import Object, Reference
+from tests.compiler.values import key_shown
 
 LONG = "a_response_key_that_is_longer_than_the_sixty_three_bytes_of_an_identifier_of_postgresql"
 
@@ -96,6 +98,9 @@ class Generator:
         if root.kind == "many":
             assert root.target
             return f"{key}: {root.name}{self.connection(root.target, 3)}"
+        if root.kind == "aggregate":
+            assert root.target
+            return f"{key}: {self.aggregate(root.name, root.target)}"
         if root.kind == "nodes":
             ids = [text for _ in range(self.random.randint(0, 4)) if (text := self.some_id(self.any_open()))]
             return f"{key}: nodes(ids: {self.argument('[ID!]!', ids)}) {self.node_selection()}"
@@ -166,6 +171,22 @@ class Generator:
         if isinstance(found, ToOne):
             return f"{name}{self.directive()} {self.selection(target, depth - 1)}"
         return f"{name}{self.connection(target, depth - 1)}"
+
+    def aggregate(self, name: str, item: Projection) -> str:
+        keys = {value: key for value, key in keys_of(item).items() if self.may(key.scalar)}
+        wanted = [Enum(self.random.choice(list(keys))) for _ in range(self.random.randint(0, 2))]
+        arguments = [f"groupBy: {self.argument(f'[{item.name}GroupBy!]', wanted)}"] if self.chance(0.8) else []
+        if self.chance(0.5):
+            arguments.append(f"where: {self.argument(f'{item.name}Filter', self.where(item, 2))}")
+        if self.chance(0.3):
+            arguments.append(f"first: {self.argument('Int', self.random.choice([0, 1, 3, 1000]))}")
+        called = f"{name}({', '.join(arguments)})" if arguments else name
+        fields = ["count", "__typename", *(key.name for key in keys.values())]
+        numbers = [found.name for found in numbers_of(item) if self.may(found)]
+        if numbers:
+            inside = " ".join(self.random.sample(numbers, self.random.randint(1, len(numbers))))
+            fields += [f"{function} {{ {inside} }}" for function in NUMBERS]
+        return f"{called} {{ {' '.join(self.random.sample(fields, self.random.randint(1, min(5, len(fields)))))} }}"
 
     # -- connections -----------------------------------------------------------------------------------------
 

@@ -64,7 +64,11 @@ def _user(rng: random.Random, number: int) -> dict[str, Any]:
 
 async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
     organization = {"id": org, "slug": f"org-{index}", "name": f"Organization {index}", "kind": "AMO"}
-    await _add(connection, Organization, [{**organization, "modules": [], **stamped(rng)}])
+    await _add(
+        connection,
+        Organization,
+        [{**organization, "modules": [], "time_zone": ["Europe/Berlin", "America/St_Johns"][index], **stamped(rng)}],
+    )
     users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]  # two of them in both
     members = [
         {"id": uid(index, 2, n), "org_id": org, "user_id": user, "roles": rng.choice([[], ["VIEWER"], ["A", "B"]])}

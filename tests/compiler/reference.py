@@ -7,14 +7,13 @@ asked of the database, row by row, through SQLAlchemy.
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
 from functools import cmp_to_key
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from graphql import (
@@ -31,9 +30,20 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.context import Actor
+from graph.compiler.grouping import GroupKey, keys_of, numbers_of
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.roots import Root
 from graph.schema import BuiltSchema
+from tests.compiler.values import (
+    CALCULATIONS,
+    OPERATORS,
+    Key,
+    compare_keys,
+    given,
+    key_shown,
+    parsed_key,
+    shown,
+)
 
 Row = SimpleNamespace
 
@@ -55,6 +65,7 @@ class Facts:
     computed: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
     joins: dict[tuple[str, str], set[tuple[Any, Any]]] = field(default_factory=dict)
     selves: dict[str, set[Any]] = field(default_factory=dict)
+    time_zone: str = "UTC"
 
 
 def literals(actor: Actor) -> Any:
@@ -106,6 +117,8 @@ async def gather(engine: AsyncEngine, schema: BuiltSchema, actor: Actor) -> Fact
                     on = found.on(parent, child, binds)
                     query = sa.select(parent.id, child.id).select_from(parent).join(child, on)
                     facts.joins[key] = {tuple(row) for row in await connection.execute(query)}
+        zone = sa.text("SELECT time_zone FROM organizations WHERE id = :org")
+        facts.time_zone = (await connection.execute(zone, {"org": actor.org_id})).scalar_one()
         for root in schema.roots.values():
             if root.kind == "self":
                 assert root.target
@@ -176,6 +189,9 @@ class Reference:
             assert root.target
             selves = self.facts.selves[root.name]
             return next((found for found in self.rows(root.target) if found.row.id in selves), None)
+        if root.kind == "aggregate":
+            assert root.target
+            return self.groups(root.target, arguments)
         if root.kind == "nodes":
             return [self.by_id(text) for text in arguments["ids"]]
         return self.by_id(arguments["id"])
@@ -238,44 +254,77 @@ class Reference:
             "totalCount": len(kept),
         }
 
-    def keys(self, order: list["Key"], source: Object) -> list[Any]:
+    def groups(self, item: Projection, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        where = arguments.get("where")
+        wanted = [keys_of(item)[name] for name in dict.fromkeys(arguments.get("groupBy") or [])]
+        found: dict[tuple[Any, ...], list[Object]] = {} if wanted else {(): []}
+        for each in self.rows(item):
+            if where is None or self.matches(item, each, where):
+                found.setdefault(tuple(self.group_value(each, key) for key in wanted), []).append(each)
+        ordered = sorted(found.items(), key=lambda entry: [(value is None, value) for value in entry[0]])
+        return [self.group(item, wanted, *entry) for entry in ordered[: arguments.get("first", 100)]]
+
+    def group_value(self, source: Object, key: GroupKey) -> Any:
+        value = self.value(source, key.scalar)
+        if value is None or key.unit is None:
+            return value
+        day = value.astimezone(ZoneInfo(self.facts.time_zone)).date() if isinstance(value, datetime) else value
+        if key.unit == "WEEK":
+            return day - timedelta(days=day.weekday())
+        return day.replace(month=1 if key.unit == "YEAR" else day.month, day=day.day if key.unit == "DAY" else 1)
+
+    def group(
+        self, item: Projection, wanted: list[GroupKey], values: tuple[Any, ...], members: list[Object]
+    ) -> dict[str, Any]:
+        made: dict[str, Any] = {key.name: None for key in keys_of(item).values()}
+        for key, value in zip(wanted, values, strict=True):
+            made[key.name] = str(value) if value is not None and key.unit else shown(key.scalar, value)
+        made["count"] = len(members)
+        for name, calculate in CALCULATIONS.items():
+            made[name] = {}
+            for scalar in numbers_of(item):
+                known = [value for each in members if (value := self.value(each, scalar)) is not None]
+                made[name][scalar.name] = str(calculate(known)) if known else None
+        return made
+
+    def keys(self, order: list[Key], source: Object) -> list[Any]:
         return [self.key(key, source, key.path) for key in order]
 
-    def key(self, key: "Key", source: Object, path: tuple[ToOne, ...]) -> Any:
+    def key(self, key: Key, source: Object, path: tuple[ToOne, ...]) -> Any:
         if not path:
             return self.value(source, key.scalar)
         target = self.built.registry.by_name[path[0].target]
         other = next((each for each in self.rows(target) if self.joined(source, path[0], each)), None)
         return None if other is None else self.key(key, other, path[1:])
 
-    def compare(self, order: list["Key"], one: Object, two: Object) -> int:
+    def compare(self, order: list[Key], one: Object, two: Object) -> int:
         return compare_keys(order, self.keys(order, one), self.keys(order, two))
 
-    def position(self, order: list["Key"], source: Object, cursor: str) -> int:
+    def position(self, order: list[Key], source: Object, cursor: str) -> int:
         """Negative before the cursor, zero at it, positive after it."""
         _, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         parsed = [parsed_key(key.scalar, value) for key, value in zip(order, values, strict=True)]
         return compare_keys(order, self.keys(order, source), parsed)
 
-    def cursor(self, item: Projection, order: list["Key"], source: Object) -> str:
+    def cursor(self, item: Projection, order: list[Key], source: Object) -> str:
         name = item.prefix + ":" + ",".join(("-" if key.down else "") + key.name for key in order)
         values = [key_shown(value) for value in self.keys(order, source)]
         text = json.dumps([name, *values], ensure_ascii=False)
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def order(self, item: Projection, order_by: list[dict[str, Any]] | None) -> list["Key"]:
+    def order(self, item: Projection, order_by: list[dict[str, Any]] | None) -> list[Key]:
         entries = [Key(item.scalar(name.lstrip("-")), name.startswith("-")) for name in item.default_order]
         if order_by:
             entries = [self.order_key(item, entry) for entry in order_by]
         unique: dict[str, Key] = {}
         for key in entries:
             unique.setdefault(key.name, key)
-            if key.name == "id":
-                break
-        unique.setdefault("id", Key(item.scalar("id"), False))
-        return list(unique.values())
+            if key.scalar.unique and not key.path:
+                return list(unique.values())
+        last = list(unique.values())[-1]
+        return [*unique.values(), Key(item.scalar("id"), last.down)]
 
-    def order_key(self, item: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> "Key":
+    def order_key(self, item: Projection, entry: dict[str, Any], path: tuple[ToOne, ...] = ()) -> Key:
         ((name, way),) = entry.items()
         found = item.fields[name]
         if isinstance(found, ToOne):
@@ -308,87 +357,3 @@ class Reference:
         scalar = item.scalar(name)
         actual = self.value(source, scalar)
         return all(OPERATORS[operator](actual, given(scalar, wanted)) for operator, wanted in value.items())
-
-
-@dataclass(frozen=True)
-class Key:
-    """One entry of an order, perhaps of a related row."""
-
-    scalar: Scalar
-    down: bool
-    path: tuple[ToOne, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return ".".join([*(edge.name for edge in self.path), self.scalar.name])
-
-
-def compare_keys(order: list[Key], one: list[Any], two: list[Any]) -> int:
-    for key, a, b in zip(order, one, two, strict=True):
-        if a == b:
-            continue
-        larger = a is None or (b is not None and a > b)
-        return -1 if larger == key.down else 1
-    return 0
-
-
-def parsed_key(scalar: Scalar, value: Any) -> Any:
-    if value is None or scalar.python_type not in (UUID, Decimal, datetime, date):
-        return value
-    if scalar.python_type in (UUID, Decimal):
-        return scalar.python_type(value)
-    return scalar.python_type.fromisoformat(value)
-
-
-def key_shown(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return time_shown(value)
-    return str(value) if isinstance(value, UUID | Decimal | date) else value
-
-
-def time_shown(value: datetime) -> str:
-    """RFC 3339 as PostgreSQL writes it in JSON: UTC, without trailing zeros of the fraction."""
-    text = value.isoformat()
-    whole, dot, rest = text.partition(".")
-    return f"{whole}.{rest[:6].rstrip('0')}{rest[6:]}" if dot else text
-
-
-def shown(scalar: Scalar, value: Any) -> Any:
-    if value is None:
-        return None
-    if scalar.python_type is UUID:
-        return f"{scalar.id_prefix}_{value}"
-    if isinstance(value, datetime):
-        return time_shown(value)
-    return str(value) if isinstance(value, Decimal | date) else value
-
-
-def given(scalar: Scalar, wanted: Any) -> Any:
-    """A filter's operand as the column has it."""
-    if isinstance(wanted, list):
-        return [given(scalar, each) for each in wanted]
-    if isinstance(wanted, bool) or scalar.python_type not in (UUID, Decimal, datetime, date):
-        return wanted
-    if scalar.python_type is UUID:
-        return UUID(wanted.rpartition("_")[2])
-    return Decimal(wanted) if scalar.python_type is Decimal else scalar.python_type.fromisoformat(wanted)
-
-
-def known(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda actual, wanted: actual is not None and test(actual, wanted)
-
-
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": known(lambda actual, wanted: actual == wanted),
-    "ne": lambda actual, wanted: actual != wanted,
-    "in": known(lambda actual, wanted: actual in wanted),
-    "notIn": lambda actual, wanted: actual is None or actual not in wanted,
-    "lt": known(lambda actual, wanted: actual < wanted),
-    "lte": known(lambda actual, wanted: actual <= wanted),
-    "gt": known(lambda actual, wanted: actual > wanted),
-    "gte": known(lambda actual, wanted: actual >= wanted),
-    "isNull": lambda actual, wanted: (actual is None) == wanted,
-    "startsWith": known(lambda actual, wanted: actual.startswith(wanted)),
-    "contains": known(lambda actual, wanted: wanted.lower() in actual.lower()),
-    "has": known(lambda actual, wanted: wanted in actual),
-}

@@ -76,6 +76,7 @@ async def test_a_plan_serves_later_variables(world: World, references: list[tupl
         compiled = await world.data(document, variables, who)
         assert compiled == reference.run(document, variables)
         cursor = compiled["aircraftList"]["pageInfo"]["endCursor"] or cursor
-    prepared = world.platform.engine._documents[(document, None)]
+    prepared = world.platform.engine.preparer.known(document, None)
+    assert prepared
     assert len(prepared.plans) == 2  # without and with a cursor
     assert set(ALL) == set(who.permissions)

@@ -40,6 +40,7 @@ def edge_settings(servers: Throwaway, settings: Settings) -> Settings:
             "socket_init_seconds": 1.0,
             "socket_send_seconds": 1.0,
             "socket_operations": 8,
+            "stream_keepalive_seconds": 0.2,
             "cors_origins": "https://app.example",
         }
     )

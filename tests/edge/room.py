@@ -8,7 +8,7 @@ import strawberry
 
 from db.identity.organizations import Organization as OrganizationRow
 from domain.context import Ctx
-from domain.errors import NotFoundError
+from domain.errors import BadUserInputError, NotFoundError
 from domain.permissions import Permission
 from graph.compiler.projection import column, projection
 from graph.compiler.roots import many
@@ -82,12 +82,28 @@ async def ticks(
         counters["open"] -= 1
 
 
+@subscription(
+    requires=Permission.EVENT_READ,
+    payload={"number": (int | None, "Which."), "cursor": (str, "Where it stands.")},
+)
+async def numbers(
+    _listener: Listener,
+    until: Number,
+    after: Annotated[str | None, strawberry.argument(description="A cursor got before.")] = None,
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Count on behind a cursor."""
+    if after is not None and not after.startswith("n"):
+        raise BadUserInputError("The cursor is not one of ours.")
+    for number in range(int(after[1:]) + 1 if after else 1, until + 1):
+        yield {"number": number, "cursor": f"n{number}"}
+
+
 def schema() -> BuiltSchema:
     return BuiltSchema(
         Room(
             projections=[Organization],
             queries=[many("organizations", Organization, "Organizations.")],
             mutations=[echo, boom, missing, wait],
-            subscriptions=[ticks],
+            subscriptions=[ticks, numbers],
         )
     )

@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 from tests.conftest import Server
 from tests.edge.conftest import Person, until
 from tests.edge.malformed import http_requests, request, socket_messages
+from tests.edge.room import counters
 from tests.edge.sockets import PROTOCOL
 
 HTTP_COUNT = 1_600
@@ -193,3 +194,24 @@ async def test_nothing_is_left(edge: Server) -> None:
 
     await until(lambda: metrics.SOCKETS._value.get() == 0)
     await until(lambda: counters["open"] == 0)
+
+
+@pytest.mark.usefixtures("no_traceback")
+async def test_streams(edge: Server, person: Person, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same requests at /graphql/stream: a stream, or an answer that says what was wrong."""
+    target = re.compile(rb"^([A-Z]+) /graphql(?=[ ?])")
+    accept = f"\r\nAccept: text/event-stream\r\nAuthorization: {person.headers['Authorization']}\r\nHost:".encode()
+
+    async def one(raw: bytes) -> int:
+        raw = target.sub(rb"\1 /graphql/stream", raw)
+        if b"ccept:" not in raw and b"uthorization" not in raw:
+            raw = raw.replace(b"\r\nHost:", accept, 1)
+        answer = await exchange(edge, raw)
+        if b"\r\ncontent-type: text/event-stream" in answer:
+            return 200
+        return checked(raw, answer)
+
+    statuses = Counter(await in_groups([one(item) for item in http_requests(HTTP_COUNT // 4, seed=5)]))
+    assert set(statuses) >= {200, 400, 401, 405, 406, 415}
+    await until(lambda: counters["open"] == 0)
+    assert "Traceback" not in "".join(capfd.readouterr())

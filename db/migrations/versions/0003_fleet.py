@@ -143,7 +143,7 @@ def _indexes() -> list[str]:
         ),
         "CREATE UNIQUE INDEX uq_aircraft_types_name ON aircraft_types (org_id, lower(manufacturer), lower(model))",
         "CREATE INDEX ix_utilisation_entries_org_id_aircraft_id_flown_on_id"
-        " ON utilisation_entries (org_id, aircraft_id, flown_on DESC, id)",
+        " ON utilisation_entries (org_id, aircraft_id, flown_on, id)",
         "CREATE UNIQUE INDEX uq_utilisation_entries_opening"
         " ON utilisation_entries (org_id, aircraft_id) WHERE kind = 'OPENING'",
     ]

@@ -1,0 +1,97 @@
+"""GraphiQL for browsers: one page at /graphql and its static files, all from this package."""
+
+import asyncio
+import hashlib
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graph.answers import NO_STORE, NOSNIFF, Header
+from graph.encoding import chosen, compressed_well
+from runtime.settings import Settings
+
+FOLDER = Path(__file__).parent / "static"
+PREFIX = "/static"
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+FILES = ("react.js", "react-dom.js", "graphiql.js", "graphiql.css", "console.js", "console.css", "THIRD_PARTY.txt")
+YEAR = "public, max-age=31536000, immutable"
+
+
+class StaticFile:
+    """One file: read once, compressed once in each way."""
+
+    def __init__(self, name: str) -> None:
+        path = FOLDER / name
+        self.content = path.read_bytes()
+        self.type = TYPES[path.suffix]
+        self.version = hashlib.sha256(self.content).hexdigest()[:16]
+        self.path = f"{PREFIX}/{name}"
+        self.url = f"{self.path}?v={self.version}"
+        self._compressed: dict[bytes, bytes] = {}
+
+    def route(self) -> Route:
+        return Route(self.path, self.answer)
+
+    async def answer(self, request: Request) -> Response:
+        """The file; its address in the page holds its version, so that it may be kept for ever."""
+        coding = chosen(request.headers.get("accept-encoding", "").encode("latin-1"))
+        name = coding.decode() if coding else ""
+        etag = f'"{self.version}-{name}"' if name else f'"{self.version}"'
+        headers = {
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            "Cache-Control": YEAR if request.query_params.get("v") == self.version else "no-cache",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+        if known & {etag, "*"}:
+            return Response(status_code=304, headers=headers)
+        if coding is None:
+            return Response(self.content, media_type=self.type, headers=headers)
+        if coding not in self._compressed:
+            self._compressed[coding] = await asyncio.to_thread(compressed_well, coding, self.content)
+        return Response(self._compressed[coding], media_type=self.type, headers=headers | {"Content-Encoding": name})
+
+
+class GraphiQLPage:
+    """The page, with a nonce of its own in each answer: nothing that is injected into it would run."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._files = [StaticFile(name) for name in FILES]
+        page = (FOLDER / "console.html").read_text()
+        for file in self._files:
+            page = page.replace(f"{{{file.path.rpartition('/')[2]}}}", file.url)
+        self._page = page
+        public = urlsplit(settings.public_url)
+        self._socket = f"{'wss' if public.scheme == 'https' else 'ws'}://{public.netloc}"
+
+    def routes(self) -> list[Route]:
+        return [file.route() for file in self._files]
+
+    def answer(self) -> tuple[list[Header], bytes]:
+        """Headers and body."""
+        nonce = secrets.token_urlsafe(16)
+        body = self._page.replace("{nonce}", nonce).encode()
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+            f"connect-src 'self' {self._socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-security-policy", policy.encode()),
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"x-frame-options", b"DENY"),
+            (b"vary", b"accept, accept-encoding, authorization"),
+            NOSNIFF,
+            NO_STORE,
+        ], body
