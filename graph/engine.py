@@ -99,13 +99,16 @@ class Engine:
         try:
             known = self._known(request) or await self._open(request, caller)
             if known.is_query and caller.actor is not None:
-                outcome = await self._query(request, known, caller, caller.actor)
+                outcome = await self._query(request, known, caller, caller.actor, started)
             else:
                 outcome = await self._other(request, known, caller)
         except RefusedError as refused:
             outcome = refused.outcome
         seconds = perf_counter() - started
-        self.observer.done(known, outcome, seconds)
+        if known is not None and not outcome.failed:
+            known.series.succeeded(seconds)
+        else:
+            self.observer.failed(known, outcome, seconds)
         if seconds > self.observer.slow and known is not None:
             self._tell_slow(request, known, caller, seconds)
         return outcome
@@ -120,7 +123,9 @@ class Engine:
                 )
             )
         account = self.throttle.account(caller)
-        self._begin(account)
+        if account.running >= account.allowance.parallel:
+            raise self._too_many(account)
+        account.running += 1
         try:
             variables = self.preparer.coerce(known, request.variables)
             roots = self._check_roots(known, variables, caller)
@@ -131,12 +136,9 @@ class Engine:
         finally:
             account.running -= 1
 
-    def _begin(self, account: Account) -> None:
-        """Counts an operation that starts; its end is `account.running -= 1`. Raises RefusedError."""
-        if account.running >= account.allowance.parallel:
-            message = f"{account.running} operations of yours run at this moment; wait until one of them is done."
-            raise refuse(TooFastError(message, 1))
-        account.running += 1
+    def _too_many(self, account: Account) -> RefusedError:
+        message = f"{account.running} operations of yours run at this moment; wait until one of them is done."
+        return refuse(TooFastError(message, 1))
 
     def _roots(self, known: Known, variables: VariableValues) -> list[tuple[str, str]]:
         root = cast(GraphQLObjectType, self.world.schema.get_root_type(known.kind))
@@ -181,9 +183,13 @@ class Engine:
         except RecursionError:
             raise refuse(BadUserInputError(TOO_DEEP)) from None
 
-    async def _query(self, request: OperationRequest, known: Known, caller: Caller, actor: Actor) -> Outcome:
+    async def _query(
+        self, request: OperationRequest, known: Known, caller: Caller, actor: Actor, now: float
+    ) -> Outcome:
         account = self.throttle.account(caller)
-        self._begin(account)
+        if account.running >= account.allowance.parallel:
+            raise self._too_many(account)
+        account.running += 1
         try:
             inputs = request.variables or {}
             coerced = known.coerced_plainly(inputs)
@@ -195,7 +201,7 @@ class Engine:
             else:
                 OPERATIONS.plans_hit += 1
             price = plan.cost
-            if price > account.allowance.operation or not self.throttle.spend(account, price):
+            if price > account.allowance.operation or not self.throttle.spend(account, price, now):
                 await self._pay(account, price)
             row = await self._row(plan, coerced, actor)
             if plan.others:
@@ -281,7 +287,7 @@ class Engine:
             yield refuse(error).outcome
             return
         except RefusedError as refused:
-            self.observer.done(known, refused.outcome, 0.0)
+            self.observer.failed(known, refused.outcome, 0.0)
             yield refused.outcome
             return
         try:

@@ -19,13 +19,11 @@ class Observer:
     def __init__(self, slow_ms: int) -> None:
         self.slow = slow_ms / 1000
 
-    def done(self, known: Known | None, outcome: Outcome, seconds: float) -> None:
-        """Counts an answer."""
+    def failed(self, known: Known | None, outcome: Outcome, seconds: float) -> None:
+        """Counts an answer with errors."""
         series = known.series if known is not None else REFUSED
         series.observe(seconds)
-        if not outcome.failed:
-            series.ok += 1
-        elif outcome.started:
+        if outcome.started:
             series.errors += 1
         else:
             series.refused += 1

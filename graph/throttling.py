@@ -10,8 +10,7 @@ the log says so.
 
 import asyncio
 import math
-from collections.abc import Callable
-from time import monotonic
+from time import perf_counter
 from typing import Any
 
 from limits import RateLimitItemPerMinute
@@ -113,9 +112,8 @@ class Account:
 class Throttle:
     """One per process."""
 
-    def __init__(self, settings: Settings, redis: Redis | None, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, settings: Settings, redis: Redis | None) -> None:
         self._factor = settings.rate_limit_factor
-        self._clock = clock
         storage: Any = MemoryStorage()
         if redis is not None:
             pool: Any = redis.connection_pool
@@ -159,9 +157,9 @@ class Throttle:
     def _lease(self, key: str, limit: int) -> Lease:
         return Lease(key, self._amount(limit)) if self._factor else _unlimited()
 
-    def spend(self, account: Account, cost: int) -> bool:
-        """Pays from memory; False means that `pay` must be awaited."""
-        lease, shared, now = account.lease, account.organization, self._clock()
+    def spend(self, account: Account, cost: int, now: float) -> bool:
+        """Pays from memory; False means that `pay` must be awaited. `now` is of `perf_counter`."""
+        lease, shared = account.lease, account.organization
         if lease.left < cost or shared.left < cost or lease.until < now or shared.until < now:
             return False
         lease.left -= cost
@@ -174,13 +172,13 @@ class Throttle:
 
     async def pay(self, account: Account, cost: int) -> None:
         """Pays, asking the store when memory does not suffice. Raises TooFastError."""
-        while not self.spend(account, cost):
+        while not self.spend(account, cost, perf_counter()):
             await self._ensure(account.lease, cost, "You have")
             await self._ensure(account.organization, cost, "Your organization has")
 
     async def _ensure(self, lease: Lease, cost: int, who: str) -> None:
-        while lease.left < cost or lease.until < self._clock():
-            now = self._clock()
+        while lease.left < cost or lease.until < perf_counter():
+            now = perf_counter()
             if now < lease.refused_until and cost >= lease.refused_cost:
                 seconds = max(
                     1, math.ceil(lease.wait - (now - (lease.refused_until - min(lease.wait, LONGEST_REFUSAL))))
@@ -201,7 +199,7 @@ class Throttle:
             granted = await self._ask(lease, cost)
         finally:
             lease.refill = None
-        now = self._clock()
+        now = perf_counter()
         if granted:
             lease.left = granted + (lease.left if lease.until >= now else 0)
             lease.until = now + LEASE_SECONDS
@@ -209,7 +207,7 @@ class Throttle:
     async def _ask(self, lease: Lease, cost: int) -> int:
         """What the store grants; 0 after a refusal."""
         wanted = max(lease.chunk, cost)
-        if self._clock() < self._silent_until:
+        if perf_counter() < self._silent_until:
             return wanted
         try:
             async with asyncio.timeout(STORE_SECONDS):
@@ -220,14 +218,14 @@ class Throttle:
                         break
                 window = await self._storage.get_sliding_window(lease.item.key_for(lease.key), lease.item.get_expiry())
         except (RedisError, OSError, TimeoutError) as error:
-            self._silent_until = self._clock() + 1.0
+            self._silent_until = perf_counter() + 1.0
             log.warning("rate limits are not enforced", error=repr(error))
             return wanted
         lease.known = remaining(lease.item.amount, window)
         if not granted:
             lease.wait = seconds_until(lease.item.amount, max(cost, 1), window)
             lease.refused_cost = max(cost, 1)
-            lease.refused_until = self._clock() + min(lease.wait, LONGEST_REFUSAL)
+            lease.refused_until = perf_counter() + min(lease.wait, LONGEST_REFUSAL)
         return granted
 
 

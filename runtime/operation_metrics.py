@@ -44,6 +44,11 @@ class Series(Times):
         self.kind = kind
         self.ok = self.errors = self.refused = 0
 
+    def succeeded(self, seconds: float) -> None:
+        self.ok += 1
+        self.buckets[bisect_left(self._bounds, seconds)] += 1
+        self.total += seconds
+
 
 class OperationMetrics(Collector):
     """Operations by name, kind and outcome. The names of clients are theirs to invent, so only the first NAMES_KEPT
