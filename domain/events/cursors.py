@@ -43,6 +43,8 @@ class Cursors:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise _refused() from None
+        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
+            raise _refused()  # the last character has bits that decoding ignores
         body, signature = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
         if len(body) != _LAYOUT.size or not hmac.compare_digest(signature, self._sign(body)):
             raise _refused()

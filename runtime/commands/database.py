@@ -35,7 +35,6 @@ def demo(
 ) -> None:
     """Load the demo organizations and print how to sign in to them. Loading them again changes nothing."""
     from domain.demo import load as load_demo
-
     from runtime.up import table
 
     settings = load(data)
