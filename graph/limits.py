@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -27,11 +28,13 @@ MAX_CHARACTERS = 50_000
 MAX_LINES = 3_000
 MAX_TEXTS = 10_000  # characters of strings and comments
 MAX_COMMENTS = 2_000
-MAX_TOKENS = 1_500
+MAX_TOKENS = 1_000
 MAX_TOKENS_TRUSTED = 10_000  # of a document that an operator has registered
 MAX_DIRECTIVES = 100
-MAX_ALIASES = 400
-MAX_ARGUMENTS = 300
+MAX_ALIASES = 250
+MAX_ARGUMENTS = 200
+MAX_VARIABLES = 100
+MAX_VALUES = 10_000  # within the variables of one request
 MAX_OPERATIONS = 20
 MAX_NESTING = 200
 MAX_DEPTH = 20
@@ -110,6 +113,19 @@ def check(count: int, what: str, limit: int, advice: str) -> None:
     """Raises TooLargeError."""
     if count > limit:
         raise TooLargeError(f"The document has more than {limit} {what}; {advice}.")
+
+
+def check_variables(variables: dict[str, Any]) -> None:
+    """Raises TooLargeError when there are more values in variables than are coerced in good time."""
+    count, waiting = 0, [variables]
+    while waiting and count <= MAX_VALUES:
+        found: Any = waiting.pop()
+        count += len(found)
+        waiting += [
+            each for each in (found.values() if isinstance(found, dict) else found) if type(each) in (dict, list)
+        ]
+    if count > MAX_VALUES:
+        raise TooLargeError(f"The variables hold more than {MAX_VALUES} values; send them in several requests.")
 
 
 @dataclass(frozen=True)
@@ -204,6 +220,7 @@ def check_size(document: DocumentNode) -> None:
     for item in document.definitions:
         if not isinstance(item, OperationDefinitionNode | FragmentDefinitionNode):
             continue
+        check(len(item.variable_definitions or ()), "variables", MAX_VARIABLES, "pass fewer and larger ones")
         size = measure.of(item.selection_set)
         if size.depth > MAX_DEPTH:
             raise TooLargeError(f"The operation nests {size.depth} levels deep; at most {MAX_DEPTH} are allowed.")

@@ -20,7 +20,7 @@ from domain.operations import digest
 from graph.answers import Header
 from graph.compiler.prepared import Prepared, World, prepare
 from graph.errors import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, status_of, to_error
-from graph.limits import MAX_TOKENS_TRUSTED, check_size
+from graph.limits import MAX_TOKENS_TRUSTED, check_size, check_variables
 from graph.operations import Outcome
 from graph.validating import MAX_ERRORS, validation_errors
 from runtime import metrics
@@ -118,9 +118,12 @@ class Preparer:
         """The operation's variables, coerced. Raises RefusedError."""
         definitions = prepared.operation.variable_definitions or ()
         try:
+            check_variables(inputs or {})
             values = get_variable_values(
                 self.world.schema, definitions, inputs or {}, max_errors=MAX_ERRORS, hide_suggestions=True
             )
+        except OperationError as error:
+            raise refuse(error) from None
         except RecursionError:
             raise refuse(BadUserInputError(TOO_DEEP)) from None
         if isinstance(values, list):

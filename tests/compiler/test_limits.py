@@ -16,6 +16,8 @@ from graph.limits import (
     MAX_TEXTS,
     MAX_TOKENS,
     MAX_TOKENS_TRUSTED,
+    MAX_VALUES,
+    MAX_VARIABLES,
     check_text,
 )
 from tests.compiler.conftest import World
@@ -30,10 +32,10 @@ DOUBLING = (
 ALIASES = "{ " + " ".join(f"a{n}: __typename" for n in range(MAX_ALIASES + 1)) + " }"
 SAME = "{ " + ("aircraftList { nodes { " + "type { id } " * 10 + "} } ") * 15 + "}"
 SPREADS = (
-    "{ " + " ".join(f"...F{n}" for n in range(100)) + " } "
-    + " ".join(f"fragment F{n} on Query {{ a{n}: __typename }}" for n in range(100))
+    "{ " + " ".join(f"...F{n}" for n in range(60)) + " } "
+    + " ".join(f"fragment F{n} on Query {{ a{n}: __typename }}" for n in range(60))
 )  # fmt: skip
-UNKNOWN = " ".join(f"a{n}" for n in range(1_400))
+UNKNOWN = " ".join(f"a{n}" for n in range(900))
 CYCLE = "{ ...A } fragment A on Query { __typename ...B } fragment B on Query { ...A }"
 
 
@@ -51,6 +53,7 @@ CYCLE = "{ ...A } fragment A on Query { __typename ...B } fragment B on Query { 
         ("{" + "\r" * (MAX_LINES + 1) + "a }", "COST_LIMIT_EXCEEDED", f"more than {MAX_LINES} lines"),
         (f'{{ node(id: "{"x" * MAX_TEXTS}") {{ id }} }}', "COST_LIMIT_EXCEEDED", "as variables"),
         ("{ a(" + "b: 1 " * (MAX_ARGUMENTS + 1) + ") }", "COST_LIMIT_EXCEEDED", f"more than {MAX_ARGUMENTS} arguments"),
+        (f"query({'$a: Int ' * (MAX_VARIABLES + 1)}) {{ a }}", "COST_LIMIT_EXCEEDED", f"more than {MAX_VARIABLES} var"),
         ("query Q { a } " * (MAX_OPERATIONS + 1), "COST_LIMIT_EXCEEDED", f"more than {MAX_OPERATIONS} operations"),
         ("{ aircraftList { nodes { " + UNKNOWN + " } } }", "GRAPHQL_VALIDATION_FAILED", "query field 'a0' on type"),
         (SAME, "COST_LIMIT_EXCEEDED", "too many times"),
@@ -72,6 +75,7 @@ CYCLE = "{ ...A } fragment A on Query { __typename ...B } fragment B on Query { 
         "lines",
         "strings",
         "arguments",
+        "variables",
         "operations",
         "unknown names",
         "same fields",
@@ -104,6 +108,13 @@ async def test_what_stands_in_strings_and_comments_is_not_counted(document: str)
     while lexer.advance().kind is not TokenKind.EOF:
         count += 1
     assert check_text(document) == count
+
+
+async def test_too_many_values_in_variables(world: World) -> None:
+    document = "query($where: AircraftFilter) { aircraftList(where: $where) { __typename } }"
+    answer = await world.ask(document, {"where": {"and": [{"registration": {"in": ["D"] * MAX_VALUES}}]}})
+    assert answer["errors"][0]["extensions"]["code"] == "COST_LIMIT_EXCEEDED", answer
+    await world.data(document, {"where": {"and": [{"registration": {"in": ["D"] * (MAX_VALUES - 10)}}]}})
 
 
 def test_registered_documents_may_be_larger() -> None:
