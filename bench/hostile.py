@@ -8,6 +8,7 @@ import argparse
 import json
 import statistics
 import sys
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
 
@@ -123,10 +124,10 @@ def measure(place: Place, rounds: int) -> dict[str, dict[str, Any]]:
     bodies = {name: orjson.dumps({"query": text}) for name, text in documents().items()}
     for name, (text, given) in variables().items():
         bodies[name] = json.dumps({"query": text, "variables": given}).encode()  # orjson does not go so deep
-    connection = HTTPConnection("127.0.0.1", running.port, timeout=60)
     token = place.tenants[0].token
-    post(connection, orjson.dumps({"query": "{ nothing }"}), token)  # what is made at first use
-    return {name: one(running, connection, body, token, rounds) for name, body in bodies.items()}
+    with closing(HTTPConnection("127.0.0.1", running.port, timeout=60)) as connection:
+        post(connection, orjson.dumps({"query": "{ nothing }"}), token)  # what is made at first use
+        return {name: one(running, connection, body, token, rounds) for name, body in bodies.items()}
 
 
 def one(running: Program, connection: HTTPConnection, body: bytes, token: str, rounds: int) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from graph.compiler.abstract import ToAny, member_of
 from graph.compiler.grouping import keys_of
-from graph.compiler.projection import ToMany, ToOne
+from graph.compiler.projection import FieldBase, ToMany, ToOne
 from graph.schema import BuiltSchema
 
 
@@ -42,6 +43,7 @@ class Touched:
     variables: VariableValues | None = None
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
     places: set[tuple[str, str]] = field(default_factory=set)
+    held: frozenset[str] = frozenset()
 
     def missing(self, document: DocumentNode, permissions: frozenset[str]) -> set[str]:
         """The permissions that the operation needs and the caller lacks."""
@@ -50,7 +52,7 @@ class Touched:
         operation = next(each for each in definitions if isinstance(each, OperationDefinitionNode))
         coerced = get_variable_values(self.schema, operation.variable_definitions or (), self.inputs)
         assert isinstance(coerced, VariableValues), coerced
-        self.variables = coerced
+        self.variables, self.held = coerced, permissions
         assert self.schema.query_type
         self.walk([self.schema.query_type], operation.selection_set)
         return {name for place in self.places for name in self.required(*place)} - permissions
@@ -67,20 +69,34 @@ class Touched:
     def walk(self, kinds: Iterable[GraphQLObjectType], selections: SelectionSetNode) -> None:
         """Touches what is selected where any of these object types can stand."""
         for kind in kinds:
-            for node in self.fields(kind, selections):
+            for node, _ in self.fields(kind, selections):
                 self.select(kind, node)
 
-    def fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
+    def walk_edge(self, kinds: Iterable[GraphQLObjectType], selections: SelectionSetNode) -> None:
+        """The same where an edge leads to one of them: what is closed to the caller is null there, and refused only
+        when a fragment on just that type asks for it."""
+        for kind in kinds:
+            item = self.built.registry.by_name.get(kind.name)
+            if item is None or item.requires is None or item.requires in self.held:
+                self.walk([kind], selections)
+            elif any(inside for _, inside in self.fields(kind, selections)):
+                self.places.add((kind.name, "id"))
+
+    def fields(
+        self, kind: GraphQLObjectType, selections: SelectionSetNode, inside: bool = False
+    ) -> Iterator[tuple[FieldNode, bool]]:
+        """The fields selected on an object type, each with whether it stands in a fragment on just this type."""
         for selection in selections.selections:
             if not all(self.included(directive) for directive in selection.directives or ()):
                 continue
             if isinstance(selection, FieldNode):
-                yield selection
+                yield selection, inside
                 continue
             found = self.fragments[selection.name.value] if isinstance(selection, FragmentSpreadNode) else selection
             condition = found.type_condition  # type: ignore[attr-defined]
-            if condition is None or self.applies(self.schema.type_map[condition.name.value], kind):
-                yield from self.fields(kind, found.selection_set)  # type: ignore[attr-defined]
+            name = condition.name.value if condition else None
+            if name is None or self.applies(self.schema.type_map[name], kind):
+                yield from self.fields(kind, found.selection_set, inside or name == kind.name)  # type: ignore[attr-defined]
 
     def applies(self, condition: GraphQLNamedType, kind: GraphQLObjectType) -> bool:
         if isinstance(condition, GraphQLInterfaceType | GraphQLUnionType):
@@ -108,22 +124,21 @@ class Touched:
                 self.order(item.name, entry)
             for key in arguments.get("groupBy") or []:
                 self.places.add((item.name, keys_of(item)[key].scalar.name))
-        self.walk(self.standing(target, arguments), node.selection_set)
-
-    def standing(self, target: Any, arguments: dict[str, Any]) -> Iterable[GraphQLObjectType]:
-        """The object types that can stand there: of `node` and `nodes`, those that the ids name."""
         if not is_abstract_type(target):
-            return [target]
-        if "id" not in arguments and "ids" not in arguments:
-            return self.schema.get_possible_types(target)
-        texts = [arguments["id"]] if "id" in arguments else arguments["ids"]
-        names = {self.built.registry.by_prefix[text.rpartition("_")[0]].name for text in texts}
-        return [kind for kind in self.schema.get_possible_types(target) if kind.name in names]
+            self.walk([target], node.selection_set)
+        elif "id" in arguments or "ids" in arguments:
+            # Of `node` and `nodes`, the types that the ids name.
+            texts = [arguments["id"]] if "id" in arguments else arguments["ids"]
+            names = {self.built.registry.by_prefix[text.rpartition("_")[0]].name for text in texts}
+            kinds = self.schema.get_possible_types(target)
+            self.walk([kind for kind in kinds if kind.name in names], node.selection_set)
+        else:
+            self.walk_edge(self.schema.get_possible_types(target), node.selection_set)
 
-    def follow(self, kind: str, edge: ToOne | ToMany) -> str:
+    def follow(self, kind: str, name: str, target: str) -> str:
         """The type that an edge leads to."""
-        self.places |= {(kind, edge.name), (edge.target, "id")}
-        return edge.target
+        self.places |= {(kind, name), (target, "id")}
+        return target
 
     def filter(self, kind: str, where: dict[str, Any] | None) -> None:
         for name, value in (where or {}).items():
@@ -133,19 +148,22 @@ class Touched:
                 for each in [value] if name == "not" else value:
                     self.filter(kind, each)
                 continue
-            found = self.built.registry.by_name[kind].fields[name]
-            if isinstance(found, ToMany):
-                for inside in value.values():
-                    if inside is not None:
-                        self.filter(self.follow(kind, found), inside)
-            elif isinstance(found, ToOne):
-                self.filter(self.follow(kind, found), value)
-            else:
-                self.places.add((kind, name))
+            self.filter_field(kind, self.built.registry.by_name[kind].fields[name], value)
+
+    def filter_field(self, kind: str, found: FieldBase, value: dict[str, Any]) -> None:
+        if isinstance(found, ToOne):
+            self.filter(self.follow(kind, found.name, found.target), value)
+        elif isinstance(found, ToMany | ToAny):
+            for key, inside in value.items():
+                if inside is not None:
+                    target = found.target if isinstance(found, ToMany) else member_of(key)
+                    self.filter(self.follow(kind, found.name, target), inside)
+        else:
+            self.places.add((kind, found.name))
 
     def order(self, kind: str, entry: dict[str, Any]) -> None:
         ((name, way),) = entry.items()
         self.places.add((kind, name))
         found = self.built.registry.by_name[kind].fields[name]
         if isinstance(found, ToOne):
-            self.order(self.follow(kind, found), way)
+            self.order(self.follow(kind, name, found.target), way)
