@@ -1,4 +1,4 @@
-"""The benchmark of growth on small tables: every shape is answered, and fitted. The figures are no matter for a test."""
+"""The benchmark of growth on small tables: every shape is answered and fitted. Figures are no matter for a test."""
 
 import json
 
