@@ -16,8 +16,16 @@ from runtime.settings import Settings
 
 SET_SCOPE = "SELECT set_config('app.org_id', $1, false), set_config('app.user_id', $2, false)"
 SET_LOCAL = "SELECT set_config('app.org_id', $1, true), set_config('app.user_id', $2, true)"
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, OSError)  # fmt: skip
+# The internal error is what asyncpg raises on a connection that has heard of its end, but not yet seen it.
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+)
 
 
 class ReadPool:

@@ -190,8 +190,8 @@ def bearer(header: bytes) -> str:
 
 def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, identifier: str) -> Caller:
     # The answer to a GET may be kept and compared, so what is left is not in it unless it was asked for.
-    tells = True if headers.get(b"x-cost") == b"1" else False if scope["method"] == "GET" else None
-    client = scope["client"]
+    tells = True if headers.get(b"x-cost") == b"1" else False if scope.get("method") == "GET" else None
+    client = scope.get("client")
     agent, device = headers.get(b"user-agent"), headers.get(b"x-device-id")
     return Caller(
         actor,
