@@ -1,10 +1,10 @@
 """The command line. Commands live in runtime/commands; they import late, so that `--help` answers at once."""
 
-import gc
 import sys
 
 import typer
 
+from runtime import garbage
 from runtime.commands import checking, database, domain, operations, programs, schema, settings
 from runtime.commands.common import CommandError
 
@@ -37,8 +37,7 @@ app.command(rich_help_panel=BUILD, context_settings=ANY)(checking.bench)
 
 def main() -> None:
     """Exit codes: 0 done, 1 refused or failed (one sentence), 2 wrong usage or settings."""
-    # Starting makes a million objects that stay: collecting among them would take a tenth of the time.
-    gc.set_threshold(50_000, 20, 50)
+    garbage.start()
     from pydantic import ValidationError
 
     from runtime.servers.postgres import ServerError

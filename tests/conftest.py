@@ -2,7 +2,6 @@
 SMTP server. Each xdist worker has all of them for itself."""
 
 import contextlib
-import gc
 import shutil
 import socket
 import threading
@@ -22,6 +21,7 @@ from aiosmtpd.controller import Controller
 
 from db.migrate import upgrade
 from db.session import Database
+from runtime import garbage
 from runtime import settings as settings_module
 from runtime.secrets import ensure_secrets
 from runtime.servers.throwaway import Throwaway, scratch_folder, throwaway, with_database
@@ -37,8 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # As the command line does: the many objects that stay are not looked at again and again.
-    gc.set_threshold(50_000, 20, 50)
+    garbage.start()
     thorough = config.getoption("thorough")
     hypothesis.settings.register_profile(
         "opsgraph",

@@ -4,11 +4,11 @@ the platform has.
 python -m bench.kit.serve MODULE:NAME PORT [factory]
 """
 
-import gc
 import sys
 
 import uvicorn
 
+from runtime import garbage
 from runtime.serving import listen
 
 
@@ -27,9 +27,7 @@ def main() -> None:
         timeout_keep_alive=30,
     )
     config.load()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    garbage.serve()
     uvicorn.Server(config).run(sockets=[listen("127.0.0.1", int(port))])
 
 
