@@ -264,6 +264,8 @@ class Generator:
             edge = self.random.choice(edges)
             inside = self.where(self.built.registry.by_name[edge.target], depth - 1)
             made[edge.name] = inside if isinstance(edge, ToOne) else {self.random.choice(["some", "none"]): inside}
+        if any(self.may(found) for found in item.searched) and self.chance(0.3):
+            made["search"] = self.searched(item)
         anys = [f for f in item.fields.values() if isinstance(f, ToAny) and self.members(f)]
         if depth and anys and self.chance(0.3):
             edge_to = self.random.choice(anys)
@@ -274,6 +276,21 @@ class Generator:
             inner = [self.where(item, depth - 1) for _ in range(self.random.randint(0, 2))]
             made[word] = self.where(item, depth - 1) if word == "not" else inner
         return made
+
+    def searched(self, item: Projection) -> str:
+        """Pieces of what is there, differently written, or of nothing."""
+        if self.chance(0.1):
+            return self.random.choice(["", " - ", "nowhere", "%", "_", "d a"])
+        pieces: list[str] = []
+        for _ in range(self.chance_count(2)):
+            source, found = self.row(item), self.random.choice(item.searched)
+            text = str((self.reference.value(source, found) if source else None) or "x")
+            start = self.random.randint(0, max(0, len(text) - 2))
+            piece = text[start : start + self.random.randint(1, 6)]
+            pieces.append(
+                self.random.choice([piece, piece.swapcase(), piece.replace("-", ""), f"{piece[:1]}.{piece[1:]}"])
+            )
+        return self.random.choice([" ", "  ", "\t"]).join(pieces)
 
     def members(self, edge: ToAny) -> list[Projection]:
         """What a filter may ask of an edge to several types."""
