@@ -19,6 +19,8 @@ from tests.compiler.reference import Object, Reference
 from tests.compiler.values import key_shown
 
 LONG = "a_response_key_that_is_longer_than_the_sixty_three_bytes_of_an_identifier_of_postgresql"
+# Longer than an identifier, or a word or a name that the statement uses itself.
+UNUSUAL = [LONG, "SELECT", "t1", "p1", "_", "r", "__proto__"]
 
 SPREAD = re.compile(r"\.\.\.(F\d+)")
 VARIABLE = re.compile(r"\$(v\d+)\b")
@@ -48,6 +50,10 @@ class Generator:
         chosen = [self.root(self.random.choice(roots), index) for index in range(self.chance_count(3))]
         if self.chance(0.2):
             chosen.append("kind: __typename")
+        if self.chance(0.1):
+            name = self.random.choice([*self.built.registry.by_name, *self.built.registry.abstracts, "PageInfo"])
+            asked = f"__type(name: {self.argument('String!', name)}) {{ name kind description fields {{ name }} }}"
+            chosen.insert(self.random.randint(0, len(chosen)), f"introspected: {asked}")
         return self.assembled(" ".join(chosen))
 
     def assembled(self, text: str) -> tuple[str, dict[str, Any]]:
@@ -92,7 +98,7 @@ class Generator:
         return self.random.choice(rows) if rows else None
 
     def root(self, root: Root, index: int) -> str:
-        key = f"r{index}" if self.chance(0.9) else f"{LONG}_{index}"
+        key = f"r{index}" if self.chance(0.8) else f"{self.random.choice(UNUSUAL)}_{index}"
         if root.kind == "self":
             assert root.target
             return f"{key}: {root.name} {self.selection(root.target, 3)}"
@@ -181,7 +187,9 @@ class Generator:
 
     def alias(self, key: str, position: int) -> str:
         # Always an alias that names the type, so that fragments on different types never clash.
-        return f"{LONG}_{position}_{key}: " if self.chance(0.02) else f"{key}_{position}: "
+        if self.chance(0.04):
+            return f"{self.random.choice(UNUSUAL)}_{position}_{key}: "
+        return f"{key}_{position}: "
 
     def directive(self) -> str:
         if not self.chance(0.12):
