@@ -165,15 +165,15 @@ def computed(
     order: bool = False,
     requires: StrEnum | None = None,
 ) -> Any:
-    """An SQL expression over the row (and the actor), of `python_type`."""
+    """An SQL expression over the row (and the actor), of `python_type`. It only shows: a TypeError says why."""
+    if filter or order:
+        raise TypeError(
+            f"{description!r}: a computed field cannot be filtered or ordered by. Few functions are leakproof, so under"
+            " row-level security no expression index would be used: store it (GENERATED ALWAYS AS … STORED), index that"
+            " column and show it by `column`."
+        )
     return Scalar(
-        description=description,
-        python_type=python_type,
-        expression=expression,
-        nullable=nullable,
-        filter=filter,
-        order=order,
-        requires=requires,
+        description=description, python_type=python_type, expression=expression, nullable=nullable, requires=requires
     )
 
 
