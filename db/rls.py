@@ -6,9 +6,53 @@ after a transaction a custom setting reads '' and not NULL, hence nullif. Never 
 
 APP_ROLE = "opsgraph_app"
 SYSTEM_ROLE = "opsgraph_system"
+SEARCH_ROLE = "opsgraph_search"  # nobody acts as it: it owns the functions of `db.search`
 
 CURRENT_ORG = "(select nullif(current_setting('app.org_id', true), '')::uuid)"
 CURRENT_USER = "(select nullif(current_setting('app.user_id', true), '')::uuid)"
+
+
+# Roles belong to the whole cluster: another database's migration may be making them at this very moment.
+CREATE_ROLE = """
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+        CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$
+"""
+GRANT_ROLE = """
+DO $$
+DECLARE
+    login oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
+BEGIN
+    FOR attempt IN 1..20 LOOP
+        BEGIN
+            IF EXISTS (
+                SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
+                WHERE r.rolname = '{role}' AND m.member = login AND NOT m.admin_option
+            ) THEN
+                RETURN;
+            END IF;
+            EXECUTE format('GRANT {role} TO %I', current_user);
+            RETURN;
+        EXCEPTION WHEN internal_error OR unique_violation THEN
+            PERFORM pg_sleep(0.05);
+        END;
+    END LOOP;
+    RAISE EXCEPTION 'Could not grant {role}: other migrations of this cluster keep changing it.';
+END $$
+"""
+
+
+def make_role(role: str) -> list[str]:
+    """Statements that make a role of ours, if need be, and let the login that migrates act as it."""
+    return [
+        CREATE_ROLE.format(role=role),
+        GRANT_ROLE.format(role=role),
+        f"GRANT USAGE ON SCHEMA public TO {role}",
+    ]
 
 
 def enable(table: str) -> list[str]:

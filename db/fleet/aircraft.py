@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, TenantMixin, TimestampMixin, one_of
+from db.search import search_index
 
 
 class AircraftStatus(StrEnum):
@@ -49,6 +50,7 @@ class Aircraft(TenantMixin, TimestampMixin, Base):
         Index("ix_aircraft_org_id_total_cycles_id", "org_id", "total_cycles", "id"),
         Index("ix_aircraft_org_id_created_at_id", "org_id", "created_at", "id"),
         Index("ix_aircraft_org_id_updated_at_id", "org_id", "updated_at", "id"),
+        search_index("aircraft", "registration", "serial_number"),
     )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True, sort_order=-3)

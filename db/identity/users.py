@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from db.base import Base, TimestampMixin, one_of
+from db.search import search_index
 
 
 class UserState(StrEnum):
@@ -25,6 +26,7 @@ class User(TimestampMixin, Base):
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("length(email) BETWEEN 3 AND 254", name="email"),
         Index("uq_users_email", text("lower(email)"), unique=True),
+        search_index("users", "name", "email", tenant=False),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

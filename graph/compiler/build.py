@@ -19,10 +19,10 @@ from graph.compiler.abstract import ToAny
 from graph.compiler.branches import AnySelect, key_of, leads_to
 from graph.compiler.connections import ConnectionSelect, Page
 from graph.compiler.expressions import Row
-from graph.compiler.filters import where_sql
+from graph.compiler.filters import check_search, where_sql
 from graph.compiler.keyset import Key
 from graph.compiler.prepared import Prepared, World
-from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
+from graph.compiler.projection import SEARCH, Projection, Scalar, ToMany, ToOne
 from graph.compiler.render import Item, json_object
 from graph.compiler.slots import Slots
 from graph.compiler.values import Leaf, Tree, argument_trees
@@ -184,6 +184,20 @@ class Builder:
         # To filter or order by a field tells as much about it as to read it.
         self.touched.add((row.projection.name, scalar.name))
         return row.value(scalar, self.slots)
+
+    def search(self, row: Row, leaf: Leaf) -> str:
+        """SQL: the row's texts hold all words; of these texts, only those that the actor may read."""
+        target = row.projection
+        fields = [
+            found for found in target.searched if self.world.access.needs[target.name, found.name] <= self.permissions
+        ]
+        # Who may read none of them is refused, and told what for.
+        self.touched |= {(target.name, found.name) for found in fields or target.searched}
+        self.weight += cost.COUNT
+        columns = ", ".join(f"'{found.column}'" for found in fields)
+        text = self.slots.leaf(leaf, "text", check_search, part=SEARCH)
+        call = f"search_{target.table}(ARRAY[{columns}]::text[], {text})"
+        return f'{row.alias}."id" IN (SELECT found.id FROM {call} AS found(id))'
 
     def exists_any(self, row: Row, edge: ToAny, member: str, tree: Tree) -> str:
         """SQL: the edge leads to an object of this type that meets the filter."""

@@ -10,7 +10,7 @@ from domain.errors import BadUserInputError
 from graph.compiler.abstract import ToAny, member_of
 from graph.compiler.expressions import Row
 from graph.compiler.keyset import cast_of
-from graph.compiler.projection import FieldBase, Scalar, ToMany, ToOne
+from graph.compiler.projection import SEARCH, FieldBase, Scalar, ToMany, ToOne
 from graph.compiler.types import is_enum
 from graph.compiler.values import Leaf, Tree
 from graph.core import ids
@@ -32,7 +32,12 @@ class Scope(Protocol):
 
     def exists(self, row: Row, edge: ToOne | ToMany, tree: Tree) -> str: ...
 
+    def search(self, row: Row, leaf: Leaf) -> str: ...
+
     def exists_any(self, row: Row, edge: ToAny, member: str, tree: Tree) -> str: ...
+
+
+MAX_SEARCH = 200
 
 
 def check_text(value: str) -> str:
@@ -40,6 +45,12 @@ def check_text(value: str) -> str:
     if "\x00" in value:
         raise BadUserInputError("A text holds the character U+0000, which cannot be stored or compared: remove it.")
     return value
+
+
+def check_search(value: str) -> str:
+    if len(value) > MAX_SEARCH:
+        raise BadUserInputError(f"`search` has {len(value)} characters: search for at most {MAX_SEARCH}.")
+    return check_text(value)
 
 
 def check_time(value: datetime) -> datetime:
@@ -96,6 +107,8 @@ def where_sql(scope: Scope, row: Row, tree: Tree) -> str:
             inner = [where_sql(scope, row, item) for item in value]
             empty = "true" if name == "and" else "false"
             parts.append("(" + f" {name.upper()} ".join(inner) + ")" if inner else empty)
+        elif name == SEARCH:
+            parts.append(scope.search(row, value))
         elif name == "not":
             parts.append(f"({where_sql(scope, row, value)}) IS NOT TRUE")
         else:

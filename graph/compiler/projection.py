@@ -67,6 +67,7 @@ class Scalar(FieldBase):
     filter: bool = False
     order: bool = False
     unique: bool = False
+    search: bool = False
     id_prefix: str | None = None
 
 
@@ -111,6 +112,11 @@ class Projection:
     def is_tenant(self) -> bool:
         return "org_id" in self.model.__table__.columns
 
+    @property
+    def searched(self) -> list[Scalar]:
+        """The fields that `where: {search: …}` looks into."""
+        return [found for found in self.fields.values() if isinstance(found, Scalar) and found.search]
+
     def scalar(self, name: str) -> Scalar:
         found = self.fields[name]
         assert isinstance(found, Scalar), f"{self.name}.{name} is an edge"
@@ -123,6 +129,7 @@ def column(
     filter: bool = False,
     order: bool = False,
     unique: bool = False,
+    search: bool = False,
     enum: type[StrEnum] | None = None,
     source: str | None = None,
     id_prefix: str | None = None,
@@ -132,6 +139,7 @@ def column(
     """A column of the table, under the attribute's name or `source`. Its type and nullability are the model's.
 
     `unique` says that no two rows of an organization share the value, so that it orders them by itself.
+    `search` lets lists be searched by it; the table must be made searchable (`db.search`) for just these columns.
     `enum` names the StrEnum of a text column; `id_prefix` shows a uuid column as an id of that type."""
     return Scalar(
         description=description,
@@ -140,6 +148,7 @@ def column(
         filter=filter,
         order=order,
         unique=unique,
+        search=search,
         id_prefix=id_prefix,
         requires=requires,
         deprecated=deprecated,
@@ -156,15 +165,15 @@ def computed(
     order: bool = False,
     requires: StrEnum | None = None,
 ) -> Any:
-    """An SQL expression over the row (and the actor), of `python_type`."""
+    """An SQL expression over the row (and the actor), of `python_type`. It only shows: a TypeError says why."""
+    if filter or order:
+        raise TypeError(
+            f"{description!r}: a computed field cannot be filtered or ordered by. Few functions are leakproof, so under"
+            " row-level security no expression index would be used: store it (GENERATED ALWAYS AS … STORED), index that"
+            " column and show it by `column`."
+        )
     return Scalar(
-        description=description,
-        python_type=python_type,
-        expression=expression,
-        nullable=nullable,
-        filter=filter,
-        order=order,
-        requires=requires,
+        description=description, python_type=python_type, expression=expression, nullable=nullable, requires=requires
     )
 
 
@@ -201,6 +210,7 @@ def to_many(
     return ToMany(target=target, description=description, via=via, on=on, requires=requires)
 
 
+SEARCH = "search"  # the entry of a filter
 PYTHON_TYPES = (str, int, bool, datetime, date, Decimal, dict, UUID)
 
 
@@ -258,6 +268,8 @@ def projection(
             elif isinstance(found, ToOne) and found.nullable is None:
                 found.nullable = found.via is None or bool(inspect(model).columns[found.via].nullable)
             made.fields[found.name] = found
+        if any(found.python_type is not str for found in made.searched) or (made.searched and SEARCH in made.fields):
+            raise TypeError(f"{cls.__name__}: texts are searched, by the filter `{SEARCH}`, which no field is named")
         return made
 
     return declare

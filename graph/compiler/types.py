@@ -23,7 +23,7 @@ from strawberry.types.unset import UNSET
 from domain.permissions import Permission
 from graph.compiler.abstract import NODE, Abstract, Facet, ToAny, member_key
 from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
-from graph.compiler.projection import FieldBase, Projection, Scalar, ToMany, ToOne
+from graph.compiler.projection import SEARCH, FieldBase, Projection, Scalar, ToMany, ToOne
 from graph.compiler.registry import Registry
 from graph.core.enums import describe
 from graph.directives.access import Requires
@@ -80,6 +80,10 @@ OPERATOR_DESCRIPTIONS = {
     "contains": "Contains this text, upper and lower case alike.",
     "has": "The list holds this value.",
 }
+SEARCH_DESCRIPTION = (
+    "Every word of this occurs in one of {names}: anywhere in it, whatever the case, accents, spaces and punctuation."
+    " Fields that you may not read are left out; a text without letters and digits finds everything."
+)
 GRAPHQL_TYPES: dict[Any, Any] = {UUID: strawberry.ID, dict: JSON}
 FILTER_NAMES: dict[Any, str] = {
     str: "StringFilter",
@@ -298,6 +302,9 @@ class TypeFactory:
             elif isinstance(found, ToMany):
                 text = f"Whether there are such: {found.description}"
                 conditions.append(self.field(f"{found.target}ListFilter | None", text, name=found.name))
+        if item.searched:
+            names = ", ".join(f"`{found.name}`" for found in item.searched)
+            conditions.append(self.field(str | None, SEARCH_DESCRIPTION.format(names=names), name=SEARCH))
         conditions += [
             self.field(f"list[{name}] | None", "All of these hold.", name="and"),
             self.field(f"list[{name}] | None", "At least one of these holds.", name="or"),

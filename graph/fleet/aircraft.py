@@ -44,12 +44,18 @@ class Aircraft:
     """An aircraft that the organization operates or maintains. Its totals are the sum of its utilisation log."""
 
     registration = column(
-        "Registration mark in capital letters, as in `D-AIBC`; unique in the organization.", filter=True, order=True
+        "Registration mark in capital letters, as in `D-AIBC`; unique in the organization.",
+        filter=True,
+        order=True,
+        search=True,
     )
     type = to_one("AircraftType", "What type of aircraft it is.", via="type_id")
     type_id = column("The id of its type, for filters.", id_prefix="at", filter=True)
     serial_number = column(
-        "The manufacturer's serial number in capital letters; unique for the type.", filter=True, order=True
+        "The manufacturer's serial number in capital letters; unique for the type.",
+        filter=True,
+        order=True,
+        search=True,
     )
     status = column("What it is doing.", enum=AircraftStatus, filter=True, order=True)
     manufactured_on = column("The day it was manufactured; null when not stated.", filter=True, order=True)

@@ -36,12 +36,13 @@ describe(
 class AircraftType:
     """A type of aircraft, like Airbus A320-214. Manufacturer and model together are unique in the organization."""
 
-    manufacturer = column("Who makes it, as in `Airbus`.", filter=True, order=True)
-    model = column("The model with its variant, as in `A320-214`.", filter=True, order=True)
+    manufacturer = column("Who makes it, as in `Airbus`.", filter=True, order=True, search=True)
+    model = column("The model with its variant, as in `A320-214`.", filter=True, order=True, search=True)
     icao_designator = column(
         "Type designator of ICAO Doc 8643, as in `A320`: 2 to 4 letters and digits. Null when none is known.",
         filter=True,
         order=True,
+        search=True,
     )
     type_certificate_holder = column(
         "Who holds the type certificate, when that is not the manufacturer; null when not stated."

@@ -27,8 +27,10 @@ EMAIL = "An e-mail address; upper and lower case alike."
 class User:
     """A person. You see those who are or were members of the organization you work in."""
 
-    name = column("What the person is called.", filter=True, order=True)
-    email = column("The e-mail address they sign in with.", filter=True, order=True, requires=Permission.MEMBER_READ)
+    name = column("What the person is called.", filter=True, order=True, search=True)
+    email = column(
+        "The e-mail address they sign in with.", filter=True, order=True, search=True, requires=Permission.MEMBER_READ
+    )
     time_zone = column("Their IANA time zone.")
     state = column("Whether they may sign in.", enum=UserState, filter=True, requires=Permission.MEMBER_READ)
     membership = to_one(

@@ -19,6 +19,8 @@ from tests.compiler.reference import Object, Reference
 from tests.compiler.values import key_shown
 
 LONG = "a_response_key_that_is_longer_than_the_sixty_three_bytes_of_an_identifier_of_postgresql"
+# Longer than an identifier, or a word or a name that the statement uses itself.
+UNUSUAL = [LONG, "SELECT", "t1", "p1", "_", "r", "__proto__"]
 
 SPREAD = re.compile(r"\.\.\.(F\d+)")
 VARIABLE = re.compile(r"\$(v\d+)\b")
@@ -48,6 +50,10 @@ class Generator:
         chosen = [self.root(self.random.choice(roots), index) for index in range(self.chance_count(3))]
         if self.chance(0.2):
             chosen.append("kind: __typename")
+        if self.chance(0.1):
+            name = self.random.choice([*self.built.registry.by_name, *self.built.registry.abstracts, "PageInfo"])
+            asked = f"__type(name: {self.argument('String!', name)}) {{ name kind description fields {{ name }} }}"
+            chosen.insert(self.random.randint(0, len(chosen)), f"introspected: {asked}")
         return self.assembled(" ".join(chosen))
 
     def assembled(self, text: str) -> tuple[str, dict[str, Any]]:
@@ -92,7 +98,7 @@ class Generator:
         return self.random.choice(rows) if rows else None
 
     def root(self, root: Root, index: int) -> str:
-        key = f"r{index}" if self.chance(0.9) else f"{LONG}_{index}"
+        key = f"r{index}" if self.chance(0.8) else f"{self.random.choice(UNUSUAL)}_{index}"
         if root.kind == "self":
             assert root.target
             return f"{key}: {root.name} {self.selection(root.target, 3)}"
@@ -181,7 +187,9 @@ class Generator:
 
     def alias(self, key: str, position: int) -> str:
         # Always an alias that names the type, so that fragments on different types never clash.
-        return f"{LONG}_{position}_{key}: " if self.chance(0.02) else f"{key}_{position}: "
+        if self.chance(0.04):
+            return f"{self.random.choice(UNUSUAL)}_{position}_{key}: "
+        return f"{key}_{position}: "
 
     def directive(self) -> str:
         if not self.chance(0.12):
@@ -264,6 +272,8 @@ class Generator:
             edge = self.random.choice(edges)
             inside = self.where(self.built.registry.by_name[edge.target], depth - 1)
             made[edge.name] = inside if isinstance(edge, ToOne) else {self.random.choice(["some", "none"]): inside}
+        if any(self.may(found) for found in item.searched) and self.chance(0.3):
+            made["search"] = self.searched(item)
         anys = [f for f in item.fields.values() if isinstance(f, ToAny) and self.members(f)]
         if depth and anys and self.chance(0.3):
             edge_to = self.random.choice(anys)
@@ -274,6 +284,21 @@ class Generator:
             inner = [self.where(item, depth - 1) for _ in range(self.random.randint(0, 2))]
             made[word] = self.where(item, depth - 1) if word == "not" else inner
         return made
+
+    def searched(self, item: Projection) -> str:
+        """Pieces of what is there, differently written, or of nothing."""
+        if self.chance(0.1):
+            return self.random.choice(["", " - ", "nowhere", "%", "_", "d a"])
+        pieces: list[str] = []
+        for _ in range(self.chance_count(2)):
+            source, found = self.row(item), self.random.choice(item.searched)
+            text = str((self.reference.value(source, found) if source else None) or "x")
+            start = self.random.randint(0, max(0, len(text) - 2))
+            piece = text[start : start + self.random.randint(1, 6)]
+            pieces.append(
+                self.random.choice([piece, piece.swapcase(), piece.replace("-", ""), f"{piece[:1]}.{piece[1:]}"])
+            )
+        return self.random.choice([" ", "  ", "\t"]).join(pieces)
 
     def members(self, edge: ToAny) -> list[Projection]:
         """What a filter may ask of an edge to several types."""

@@ -35,10 +35,12 @@ from tests.compiler.values import (
     OPERATORS,
     Key,
     compare_keys,
+    folded,
     given,
     key_shown,
     parsed_key,
     shown,
+    words,
 )
 
 __all__ = ["Reference", "gather"]
@@ -283,11 +285,17 @@ class Reference:
     def matches(self, item: Projection, source: Object, where: dict[str, Any]) -> bool:
         return all(self.holds(item, source, name, value) for name, value in where.items() if value is not None)
 
+    def searched(self, item: Projection) -> list[Scalar]:
+        return [found for found in item.searched if found.requires is None or found.requires in self.facts.permissions]
+
     def holds(self, item: Projection, source: Object, name: str, value: Any) -> bool:
         if name == "and":
             return all(self.matches(item, source, each) for each in value)
         if name == "or":
             return any(self.matches(item, source, each) for each in value)
+        if name == "search":
+            texts = [folded(self.value(source, found) or "") for found in self.searched(item)]
+            return all(any(word in text for text in texts) for word in words(value))
         if name == "not":
             return not self.matches(item, source, value)
         found = item.fields[name]

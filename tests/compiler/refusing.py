@@ -29,7 +29,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from graph.compiler.abstract import ToAny, member_of
 from graph.compiler.grouping import keys_of
-from graph.compiler.projection import FieldBase, ToMany, ToOne
+from graph.compiler.projection import SEARCH, FieldBase, ToMany, ToOne
 from graph.schema import BuiltSchema
 
 
@@ -147,6 +147,11 @@ class Touched:
             if name in ("and", "or", "not"):
                 for each in [value] if name == "not" else value:
                     self.filter(kind, each)
+                continue
+            if name == SEARCH:
+                # It looks into what the caller may read, and is refused when that is nothing.
+                fields = [(kind, found.name) for found in self.built.registry.by_name[kind].searched]
+                self.places |= {place for place in fields if set(self.required(*place)) <= self.held} or set(fields)
                 continue
             self.filter_field(kind, self.built.registry.by_name[kind].fields[name], value)
 

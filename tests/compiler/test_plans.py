@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from db.rls import APP_ROLE
-from graph.compiler.projection import Scalar
+from graph.compiler.projection import Scalar, computed
 from graph.schema import build_schema
 from tests.compiler.conftest import World, actor
 
@@ -25,7 +25,7 @@ def cases() -> Iterator[tuple[str, str]]:
         if root.kind == "many" and root.target is not None:
             yield root.name, ""
             for field in root.target.fields.values():
-                if isinstance(field, Scalar) and field.order and field.expression is None:
+                if isinstance(field, Scalar) and field.order:
                     yield root.name, f"orderBy: [{{{field.name}: DESC}}]"
 
 
@@ -60,3 +60,9 @@ async def test_a_page_is_found_by_an_index(world: World, name: str, order: str) 
     assert not [node for node in found if node["Node Type"] == "Seq Scan"], name
     if name not in SHORT:
         assert not [node for node in found if node["Node Type"] in ("Sort", "Incremental Sort")], (name, order)
+
+
+@pytest.mark.parametrize("use", ["filter", "order"])
+def test_what_no_index_could_find_is_refused_when_it_is_declared(use: str) -> None:
+    with pytest.raises(TypeError, match=r"cannot be filtered or ordered by.*GENERATED ALWAYS AS"):
+        computed("Its name in capitals.", str, lambda m, _: m.name, **{use: True})  # type: ignore[arg-type]

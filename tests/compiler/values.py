@@ -1,5 +1,6 @@
 """Values as the reference executor compares, calculates and shows them, in plain Python."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -81,6 +82,19 @@ def known(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 def average(values: list[Any]) -> Decimal:
     mean = (Decimal(sum(values)) / len(values)).quantize(Decimal("0.000001"), ROUND_HALF_UP)
     return Decimal(f"{mean:f}".rstrip("0").rstrip("."))
+
+
+def folded(text: str) -> str:
+    """As search compares: decomposed, without accents, punctuation and spaces, in small letters."""
+    kept = [each for each in unicodedata.normalize("NFKD", text) if not "\u0300" <= each <= "\u036f"]
+    whole = "".join(
+        {"ø": "o", "Ø": "o", "ß": "ss", "æ": "ae", "Æ": "ae", "ł": "l", "Ł": "l"}.get(each, each) for each in kept
+    )
+    return "".join(each for each in whole if each.isalnum() or not each.isascii()).lower()
+
+
+def words(query: str) -> list[str]:
+    return [word for part in query.split() if (word := folded(part))]
 
 
 CALCULATIONS: dict[str, Callable[[list[Any]], Any]] = {"sum": sum, "average": average, "min": min, "max": max}

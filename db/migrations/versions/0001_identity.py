@@ -2,45 +2,12 @@
 
 from alembic import op
 
-from db.rls import APP_ROLE, CURRENT_ORG, CURRENT_USER, SYSTEM_ROLE, enable, policy, protect, system_access
+from db.rls import APP_ROLE, CURRENT_ORG, CURRENT_USER, SYSTEM_ROLE, enable, make_role, policy, protect, system_access
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-# Roles belong to the whole cluster: another database's migration may be making them at this very moment.
-CREATE_ROLE = """
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-        CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
-    END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-END $$
-"""
-GRANT_ROLE = """
-DO $$
-DECLARE
-    login oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
-BEGIN
-    FOR attempt IN 1..20 LOOP
-        BEGIN
-            IF EXISTS (
-                SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
-                WHERE r.rolname = '{role}' AND m.member = login AND NOT m.admin_option
-            ) THEN
-                RETURN;
-            END IF;
-            EXECUTE format('GRANT {role} TO %I', current_user);
-            RETURN;
-        EXCEPTION WHEN internal_error OR unique_violation THEN
-            PERFORM pg_sleep(0.05);
-        END;
-    END LOOP;
-    RAISE EXCEPTION 'Could not grant {role}: other migrations of this cluster keep changing it.';
-END $$
-"""
 
 STAMPS = """
     version integer NOT NULL DEFAULT 1,
@@ -291,9 +258,8 @@ def memberships_access() -> list[str]:
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     for role in (APP_ROLE, SYSTEM_ROLE):
-        op.execute(CREATE_ROLE.format(role=role))
-        op.execute(GRANT_ROLE.format(role=role))
-        op.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        for statement in make_role(role):
+            op.execute(statement)
     statements = [
         *TABLES.strip().removesuffix(";").split(";\n"),
         *organizations_access(),

@@ -1,0 +1,53 @@
+"""Search: folded text, a trigram index and a function for each table that is searched.
+
+Both extensions come with PostgreSQL and are trusted: whoever owns the database may install them.
+"""
+
+from alembic import op
+
+from db.rls import SEARCH_ROLE, make_role, policy
+from db.search import FOLD, WORDS, index_sql, searchable, unsearchable
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+TENANT_TABLES = {
+    "aircraft": ("registration", "serial_number"),
+    "aircraft_types": ("manufacturer", "model", "icao_designator"),
+}
+PEOPLE = ("name", "email")
+
+
+def upgrade() -> None:
+    statements = [
+        "SET LOCAL lock_timeout = '5s'",
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+        "CREATE EXTENSION IF NOT EXISTS btree_gin",
+        *make_role(SEARCH_ROLE),
+        FOLD,
+        WORDS,
+        # Who is searched for is a member: the function looks that up.
+        policy("memberships", "search", SEARCH_ROLE, "true", "SELECT"),
+        f"GRANT SELECT (org_id, user_id) ON memberships TO {SEARCH_ROLE}",
+        *(statement for table, columns in TENANT_TABLES.items() for statement in searchable(table, *columns)),
+        *searchable("users", *PEOPLE, tenant=False),
+    ]
+    for statement in statements:
+        op.execute(statement)
+    with op.get_context().autocommit_block():
+        for table, columns in TENANT_TABLES.items():
+            op.execute(index_sql(table, *columns))
+        op.execute(index_sql("users", *PEOPLE, tenant=False))
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    for table in (*TENANT_TABLES, "users"):
+        for statement in unsearchable(table):
+            op.execute(statement)
+    op.execute("DROP POLICY search ON memberships")
+    op.execute(f"REVOKE SELECT ON memberships FROM {SEARCH_ROLE}")  # noqa: S608 - a statement of ours
+    op.execute("DROP FUNCTION search_words(text)")
+    op.execute("DROP FUNCTION search_fold(text)")
