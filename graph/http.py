@@ -43,12 +43,15 @@ from graph.requests import (
     merged,
     unauthenticated,
 )
+from graph.versions import Condition
 from runtime import metrics
 from runtime.settings import Settings
 
 ALLOW = b"GET, POST, OPTIONS"
 # A vary header names what an answer depends on besides its address.
 VARY: Header = (b"vary", b"accept, accept-encoding, authorization")
+# Statuses that every client gets, also those that want 200 whatever the answer says.
+PLAIN = (304, 429)
 CACHE_NOTHING: tuple[Header, ...] = (VARY, NO_STORE)
 CACHE_CHECKED: tuple[Header, ...] = (VARY, (b"cache-control", b"private, no-cache"))
 
@@ -79,17 +82,15 @@ class GraphQLOverHTTP:
             request = await self._request(scope, headers, receive)
             actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
             caller = caller_of(scope, headers, actor, identifier)
-            outcome = (method == "GET" and await self._refused_by_get(request, caller)) or (
-                await self._platform.engine.execute(request, caller)
-            )
+            if method == "GET":
+                outcome = await self._get(request, caller, answer_type, headers.get(b"if-none-match"))
+            else:
+                outcome = await self._platform.engine.execute(request, caller)
             # Whoever counts requests between us and the client must see that this one was one too many.
-            status = outcome.status if answer_type is media.GRAPHQL_JSON or outcome.status == 429 else 200
+            status = outcome.status if answer_type is media.GRAPHQL_JSON or outcome.status in PLAIN else 200
             body, caching = outcome.body, (*CACHE_NOTHING, *outcome.headers)
-            if method == "GET" and outcome.started and outcome.status == 200:
-                tag = entity_tag(body, answer_type)
-                caching = (*CACHE_CHECKED, (b"etag", tag))
-                if is_known(tag, headers.get(b"if-none-match")):
-                    status, body = 304, b""
+            if method == "GET" and outcome.headers and outcome.headers[0][0] == b"etag":
+                caching = (*CACHE_CHECKED, *outcome.headers)
         except EnvelopeError as error:
             status, body = error.status, error_body(str(error), error.code)
             caching = (*CACHE_NOTHING, *error.headers)
@@ -116,14 +117,28 @@ class GraphQLOverHTTP:
         check_body_headers(headers)
         return envelope.from_body(await self._requests.body(headers, receive))
 
-    async def _refused_by_get(self, request: OperationRequest, caller: Caller) -> Outcome | None:
-        """The answer to a GET that cannot be prepared; raises when it holds something other than a query."""
+    async def _get(
+        self, request: OperationRequest, caller: Caller, answer_type: bytes, if_none_match: bytes | None
+    ) -> Outcome:
+        """The answer to a GET: with a tag when it may be kept, 304 when the client has it. Raises EnvelopeError for
+        anything other than a query."""
+        engine = self._platform.engine
         try:
-            kind = (await self._platform.engine.open(request, caller)).kind
+            kind = (await engine.open(request, caller)).kind
         except RefusedError as refused:
             return refused.outcome
         if kind is OperationType.QUERY:
-            return None
+            # An answer that tells what is left of the budget is another one each time.
+            if not caller.tells_cost:
+                condition = Condition(self._platform.versions, answer_type, if_none_match)
+                caller = caller._replace(condition=condition)
+            outcome = await engine.execute(request, caller)
+            if not outcome.started or outcome.status != 200 or outcome.headers:
+                return outcome
+            tag = entity_tag(outcome.body, answer_type)
+            if is_known(tag, if_none_match):
+                outcome = Outcome(b"", status=304)
+            return outcome._replace(headers=((b"etag", tag),))
         other = "POST" if kind is OperationType.MUTATION else "WebSocket, or to /graphql/stream"
         raise EnvelopeError(
             f"A GET can only run a query, and this is a {kind.value}; send it by {other}.",
