@@ -170,6 +170,17 @@ class Engine:
         except OperationError as error:
             raise refuse(error) from None
 
+    async def price(self, request: OperationRequest, caller: Caller) -> int:
+        """What an operation will cost; 0 when it will be refused."""
+        try:
+            known = await self.open(request, caller)
+            variables = self.preparer.coerce(known, request.variables)
+            if known.is_query and caller.actor is not None:
+                return self._plan(known, variables, caller.actor).cost
+            return self._price(known, self._check_roots(known, variables, caller))
+        except RefusedError:
+            return 0
+
     def _plan(self, known: Known, variables: VariableValues, actor: Actor) -> Plan:
         found = self.planner.known(known, variables.coerced, actor)
         if found is not None:

@@ -27,9 +27,10 @@ from graph.answers import (
     request_id,
     trace_headers,
 )
+from graph.batches import Batches
 from graph.context import Platform
 from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
-from graph.envelope import EnvelopeError
+from graph.envelope import BatchError, EnvelopeError
 from graph.errors import masked
 from graph.operations import Caller, OperationRequest, Outcome
 from graph.pages import GraphiQLPage
@@ -63,6 +64,7 @@ class GraphQLOverHTTP:
         self._platform = platform
         self._page = page
         self._requests = Requests(settings)
+        self._batches = Batches(platform)
         self._cors = Cors(settings)
         self._compress = settings.compress_above_bytes
 
@@ -82,15 +84,15 @@ class GraphQLOverHTTP:
             request = await self._request(scope, headers, receive)
             actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
             caller = caller_of(scope, headers, actor, identifier)
-            if method == "GET":
+            if isinstance(request, list):
+                outcome = await self._batches.execute(request, caller)
+            elif method == "GET":
                 outcome = await self._get(request, caller, answer_type, headers.get(b"if-none-match"))
             else:
                 outcome = await self._platform.engine.execute(request, caller)
             # Whoever counts requests between us and the client must see that this one was one too many.
             status = outcome.status if answer_type is media.GRAPHQL_JSON or outcome.status in PLAIN else 200
-            body, caching = outcome.body, (*CACHE_NOTHING, *outcome.headers)
-            if method == "GET" and outcome.headers and outcome.headers[0][0] == b"etag":
-                caching = (*CACHE_CHECKED, *outcome.headers)
+            body, caching = outcome.body, (*_caching(outcome), *outcome.headers)
         except EnvelopeError as error:
             status, body = error.status, error_body(str(error), error.code)
             caching = (*CACHE_NOTHING, *error.headers)
@@ -111,11 +113,18 @@ class GraphQLOverHTTP:
         await self._send(send, headers, status, answer, body)
         metrics.REQUESTS.observe("/graphql", method, status, perf_counter() - started)
 
-    async def _request(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> OperationRequest:
+    async def _request(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> OperationRequest | list[OperationRequest]:
         if scope["method"] == "GET":
             return self._requests.from_url(scope)
         check_body_headers(headers)
-        return envelope.from_body(await self._requests.body(headers, receive))
+        try:
+            return envelope.from_body(await self._requests.body(headers, receive))
+        except BatchError as batch:
+            if not self._batches:
+                raise
+            return self._batches.read(batch.items)
 
     async def _get(
         self, request: OperationRequest, caller: Caller, answer_type: bytes, if_none_match: bytes | None
@@ -195,6 +204,11 @@ class GraphQLOverHTTP:
         await send({"type": "http.response.body", "body": body if method != "HEAD" else b""})
         known = method if method in ("GET", "OPTIONS") else "other"
         metrics.REQUESTS.observe("/graphql", known, status, perf_counter() - started)
+
+
+def _caching(outcome: Outcome) -> tuple[Header, ...]:
+    """Who may keep an answer: the client, when it has a tag to compare it by."""
+    return CACHE_CHECKED if outcome.headers and outcome.headers[0][0] == b"etag" else CACHE_NOTHING
 
 
 def _negotiated(headers: dict[bytes, bytes]) -> bytes:

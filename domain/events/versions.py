@@ -1,8 +1,8 @@
 """Settled versions: at which event an organization's data stands, known without asking the database.
 
-The database tells a version (`event_version()`: epoch, revision, hash and number of the last event, or null while events wait to be
-numbered) in the snapshot of the answer it belongs to. A process remembers it for the organizations it was asked about
-lately, and forgets it at once when
+The database tells a version in the snapshot of the answer that it belongs to (`event_version()`: epoch, revision,
+hash and number of the last event, or null while events wait to be numbered). A process remembers it for the
+organizations it was asked about lately, and forgets it at once when
 
 - it commits events of the organization itself,
 - another process says that it did (over Redis, before its client is answered), or the relay says so,

@@ -49,7 +49,7 @@ class Pair:
         return self.log.stat().st_size
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def own_valkey() -> Iterator[Valkey]:
     account = server_account()
     server = Valkey(servers_folder(scratch_folder(), account), account, throwaway=True)
@@ -58,7 +58,7 @@ def own_valkey() -> Iterator[Valkey]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(servers: Throwaway, settings: Settings, template: str, own_valkey: Valkey) -> Iterator[Pair]:
     url = servers.database("versions", TEMPLATE)
     servers.postgres.psql("ALTER DATABASE \"versions\" SET log_statement = 'all'")

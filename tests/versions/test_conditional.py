@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 
 import asyncpg
 import pytest
@@ -13,6 +14,8 @@ from domain.events.relay import LOCK
 from domain.events.versions import VERSION
 from domain.identity import departments, memberships
 from domain.operations import digest
+from runtime import hints
+from runtime.processes import free_port
 from tests.factories.events import until
 from tests.factories.identity import actor, person
 from tests.versions.conftest import DEPARTMENTS, Client, Pair
@@ -161,6 +164,36 @@ async def test_a_commit_of_somebody_without_redis_is_heard(client: Client, own_d
 
         await until(seen)
         await client.settle()
+
+
+async def test_a_worker_is_heard_before_it_goes_on(client: Client, own_db: Database, pair: Pair) -> None:
+    redis = hints.connect(pair.valkey.url)
+    own_db.announce = partial(hints.commits, redis)  # as the worker's service does
+    boss = await actor(own_db, client.person)
+    for count in range(1, 6):
+        for server in (pair.a, pair.b):
+            await client.settle(server)
+        async with own_db.tenant(client.person.org_id) as session:
+            await departments.create(Ctx(boss, session), name=f"By a job {count}")
+        for server in (pair.a, pair.b):
+            assert (await client.shown(server))["departments"]["totalCount"] == count
+    await redis.aclose()
+
+
+async def test_who_loses_redis_uses_the_database(client: Client, own_db: Database, pair: Pair) -> None:
+    """While the others still hear Redis, and nothing of this."""
+    redis = hints.connect(f"redis://127.0.0.1:{free_port()}/0")
+    own_db.announce = partial(hints.commits, redis)
+    boss = await actor(own_db, client.person)
+    await client.settle(pair.b)
+    async with own_db.tenant(client.person.org_id) as session:
+        await departments.create(Ctx(boss, session), name="Cut off")
+
+    async def seen() -> bool:
+        return bool((await client.shown(pair.b))["departments"]["totalCount"] == 1)
+
+    await until(seen)
+    await redis.aclose()
 
 
 async def test_without_the_relay_nothing_is_confirmed_from_memory(client: Client, pair: Pair) -> None:
