@@ -24,7 +24,7 @@ from graph.compiler.prepared import World
 from graph.core.payloads import PassThroughExecutor, Rendered
 from graph.core.run import Run
 from graph.errors import BAD_USER_INPUT, status_of, to_error
-from graph.limits import check_text
+from graph.limits import MAX_TOKENS, MAX_TOKENS_TRUSTED, check_text
 from graph.observing import Observer
 from graph.operations import Caller, OperationRequest, Outcome
 from graph.persisted import Documents
@@ -74,7 +74,7 @@ class Engine:
             text = await self.documents.text(request)
             known = self.preparer.known(text, request.operation_name)
             if known is None:
-                tokens = check_text(text)
+                tokens = check_text(text, MAX_TOKENS_TRUSTED if self.documents.trusted else MAX_TOKENS)
                 await self.throttle.pay(account, 1 + tokens // cost.TOKENS_A_POINT)
                 known = self.preparer.prepare(text, request.operation_name, registered=self.documents.trusted)
         except OperationError as error:

@@ -1,14 +1,16 @@
 """How large an operation may be. Two passes, both before anything is validated.
 
-`check_text` counts tokens with one regular expression: graphql-core needs twenty microseconds for a token, so what
-is hopelessly large is not even parsed. `check_size` measures the parsed document and remembers fragments:
-twenty of them that each spread the next one twice ask for a million fields, and each is measured once.
+`check_text` counts tokens with one regular expression: graphql-core needs twenty microseconds and more for a token,
+two for a line or an escape, one for a character of a text, so what is too large is not even parsed. `check_size`
+measures the parsed document and remembers fragments: twenty of them that each spread the next one twice ask for a
+million fields, and each is measured once. What they let in is refused within 50 ms (`./opsgraph bench hostile`).
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -22,10 +24,18 @@ from graphql import (
 
 from domain.errors import OperationError
 
-MAX_TOKENS = 10_000
+MAX_CHARACTERS = 50_000
+MAX_LINES = 3_000
+MAX_TEXTS = 10_000  # characters of strings and comments
 MAX_COMMENTS = 2_000
-MAX_DIRECTIVES = 200
-MAX_ALIASES = 1_000
+MAX_TOKENS = 1_000
+MAX_TOKENS_TRUSTED = 10_000  # of a document that an operator has registered
+MAX_DIRECTIVES = 100
+MAX_ALIASES = 250
+MAX_ARGUMENTS = 200
+MAX_VARIABLES = 100
+MAX_VALUES = 10_000  # within the variables of one request
+MAX_OPERATIONS = 20
 MAX_NESTING = 200
 MAX_DEPTH = 20
 MAX_FIELDS = 5_000
@@ -54,19 +64,16 @@ class TooLargeError(OperationError):
     code = "COST_LIMIT_EXCEEDED"
 
 
-# What is counted, with what is said of too many.
-COUNTED = {
-    "tokens": (MAX_TOKENS, "ask in several operations"),
-    "comments": (MAX_COMMENTS, "leave some out"),
-    "directives": (MAX_DIRECTIVES, "use fewer"),
-    "aliases": (MAX_ALIASES, "ask in several operations"),
-    "levels of brackets": (MAX_NESTING, "ask for less at once"),
-}
-
-
-def check_text(text: str) -> int:  # noqa: C901 - one flat loop: a call for each token would double its time
-    """Raises TooLargeError when a document is too large to be parsed; answers its tokens."""
-    tokens = comments = directives = aliases = nesting = parentheses = 0
+def check_text(  # noqa: C901 - one flat loop: a call for each token would double its time
+    text: str, most_tokens: int = MAX_TOKENS
+) -> int:
+    """Raises TooLargeError when a document is too large to be parsed; answers its tokens. Where more tokens may be,
+    there may be as many times more of everything but brackets in brackets."""
+    scale = most_tokens // MAX_TOKENS
+    most_directives, most_aliases, most_arguments = MAX_DIRECTIVES * scale, MAX_ALIASES * scale, MAX_ARGUMENTS * scale
+    check(len(text), "characters", MAX_CHARACTERS * scale, "ask in several operations")
+    check(text.count("\n") + text.count("\r"), "lines", MAX_LINES * scale, "ask in several operations")
+    tokens = comments = texts = directives = arguments = aliases = nesting = parentheses = 0
     for found in TOKEN.finditer(text):
         tokens += 1
         kind = found[0][0]
@@ -80,21 +87,45 @@ def check_text(text: str) -> int:  # noqa: C901 - one flat loop: a call for each
             directives += 1
         elif kind == ":":
             # Outside of parentheses (arguments, variables) only an alias is followed by a colon.
-            aliases += parentheses == 0
+            if parentheses:
+                arguments += 1
+            else:
+                aliases += 1
         elif kind == "#":
-            tokens, comments = tokens - 1, comments + 1
-        else:
-            if tokens > MAX_TOKENS:
-                break
+            tokens, comments, texts = tokens - 1, comments + 1, texts + len(found[0])
+        elif kind == '"':
+            texts += len(found[0])
+        elif tokens <= most_tokens:
             continue
-        if directives > MAX_DIRECTIVES or nesting > MAX_NESTING or aliases > MAX_ALIASES or comments > MAX_COMMENTS:
+        if tokens > most_tokens or directives > most_directives or nesting > MAX_NESTING or aliases > most_aliases:
             break
-    for (what, (limit, advice)), count in zip(
-        COUNTED.items(), (tokens, comments, directives, aliases, nesting), strict=True
-    ):
-        if count > limit:
-            raise TooLargeError(f"The document has more than {limit} {what}; {advice}.")
+    check(comments, "comments", MAX_COMMENTS * scale, "leave some out")
+    check(texts, "characters in strings and comments", MAX_TEXTS * scale, "pass long values as variables")
+    check(directives, "directives", most_directives, "use fewer")
+    check(arguments, "arguments, keys and variables", most_arguments, "pass large values as variables")
+    check(aliases, "aliases", most_aliases, "ask in several operations")
+    check(nesting, "levels of brackets", MAX_NESTING, "ask for less at once")
+    check(tokens, "tokens", most_tokens, "ask in several operations")
     return tokens
+
+
+def check(count: int, what: str, limit: int, advice: str) -> None:
+    """Raises TooLargeError."""
+    if count > limit:
+        raise TooLargeError(f"The document has more than {limit} {what}; {advice}.")
+
+
+def check_variables(variables: dict[str, Any]) -> None:
+    """Raises TooLargeError when there are more values in variables than are coerced in good time."""
+    count, waiting = 0, [variables]
+    while waiting and count <= MAX_VALUES:
+        found: Any = waiting.pop()
+        count += len(found)
+        waiting += [
+            each for each in (found.values() if isinstance(found, dict) else found) if type(each) in (dict, list)
+        ]
+    if count > MAX_VALUES:
+        raise TooLargeError(f"The variables hold more than {MAX_VALUES} values; send them in several requests.")
 
 
 @dataclass(frozen=True)
@@ -184,9 +215,12 @@ def check_size(document: DocumentNode) -> None:
     measure = Measure(document)
     if len(measure.fragments) > MAX_FRAGMENTS:
         raise TooLargeError(f"The document has {len(measure.fragments)} fragments; at most {MAX_FRAGMENTS} may be.")
+    operations = sum(isinstance(item, OperationDefinitionNode) for item in document.definitions)
+    check(operations, "operations", MAX_OPERATIONS, "send them in several documents")
     for item in document.definitions:
         if not isinstance(item, OperationDefinitionNode | FragmentDefinitionNode):
             continue
+        check(len(item.variable_definitions or ()), "variables", MAX_VARIABLES, "pass fewer and larger ones")
         size = measure.of(item.selection_set)
         if size.depth > MAX_DEPTH:
             raise TooLargeError(f"The operation nests {size.depth} levels deep; at most {MAX_DEPTH} are allowed.")

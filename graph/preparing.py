@@ -12,7 +12,6 @@ from graphql import (
     OperationType,
     get_operation_ast,
     parse,
-    validate,
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
@@ -21,15 +20,15 @@ from domain.operations import digest
 from graph.answers import Header
 from graph.compiler.prepared import Prepared, World, prepare
 from graph.errors import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, status_of, to_error
-from graph.limits import MAX_COMMENTS, MAX_TOKENS, check_size
+from graph.limits import MAX_TOKENS_TRUSTED, check_size, check_variables
 from graph.operations import Outcome
+from graph.validating import MAX_ERRORS, validation_errors
 from runtime import metrics
 from runtime.operation_metrics import Series
 
 # A parsed document takes about 300 times as many bytes as its text has characters.
 CHARACTERS_KEPT = 1_000_000
 LONGEST_KEPT = 50_000
-MAX_ERRORS = 20
 TOO_DEEP = "This is nested too deeply: ask for it in several operations."
 
 
@@ -88,9 +87,9 @@ class Preparer:
     def prepare(self, text: str, name: str | None, *, registered: bool = False) -> Known:
         """The operation of a document whose text was checked. Raises RefusedError."""
         try:
-            document = parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
+            document = parse(text, max_lexical_tokens=MAX_TOKENS_TRUSTED)
             check_size(document)
-            if errors := validate(self.world.schema, document, max_errors=MAX_ERRORS):
+            if errors := validation_errors(self.world.schema, document):
                 raise RefusedError([to_error(error, code=VALIDATION_FAILED) for error in errors])
         except GraphQLError as error:
             raise refuse(error, PARSE_FAILED) from None
@@ -119,9 +118,12 @@ class Preparer:
         """The operation's variables, coerced. Raises RefusedError."""
         definitions = prepared.operation.variable_definitions or ()
         try:
+            check_variables(inputs or {})
             values = get_variable_values(
                 self.world.schema, definitions, inputs or {}, max_errors=MAX_ERRORS, hide_suggestions=True
             )
+        except OperationError as error:
+            raise refuse(error) from None
         except RecursionError:
             raise refuse(BadUserInputError(TOO_DEEP)) from None
         if isinstance(values, list):

@@ -17,13 +17,13 @@ from graphql import (
     Visitor,
     parse,
     print_ast,
-    validate,
     visit,
 )
 
 from domain.errors import OperationError
 from domain.operations import Document, digest
-from graph.limits import check_size, check_text
+from graph.limits import MAX_TOKENS_TRUSTED, check_size, check_text
+from graph.validating import validation_errors
 
 
 @dataclass
@@ -56,7 +56,7 @@ def collect(schema: GraphQLSchema, paths: list[Path]) -> Collected:
             if path.suffix == ".json":
                 manifest += [(path, *entry) for entry in _manifest(json.loads(text))]
             else:
-                check_text(text)
+                check_text(text, MAX_TOKENS_TRUSTED)
                 sources.append((path, parse(text)))
         except (OSError, UnicodeDecodeError, ValueError, GraphQLError, OperationError) as error:
             found.problems.append(f"{path}: {_sentence(error)}")
@@ -120,10 +120,10 @@ def _closure(operation: OperationDefinitionNode, fragments: dict[str, FragmentDe
 def _add(schema: GraphQLSchema, found: Collected, where: str, text: str) -> None:
     """Add a document, or what is wrong with it."""
     try:
-        check_text(text)
+        check_text(text, MAX_TOKENS_TRUSTED)
         document = parse(text)
         check_size(document)
-        errors = validate(schema, document, max_errors=20)
+        errors = validation_errors(schema, document)
     except (GraphQLError, OperationError) as error:
         found.problems.append(f"{where}: {_sentence(error)}")
         return

@@ -11,7 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
 from graph.compiler.prepared import World
-from graph.compiler.projection import Registry
+from graph.compiler.registry import Registry
 from graph.compiler.roots import NODE, NODES, Root
 from graph.compiler.types import Node, TypeFactory
 from graph.core.payloads import Rendered
@@ -59,7 +59,7 @@ class BuiltSchema:
     """The Strawberry schema, graphql-core's, and what the compiler needs to know."""
 
     def __init__(self, room: Room) -> None:
-        self.registry = Registry(room.projections)
+        self.registry = Registry(room.projections, room.abstracts, room.facets)
         factory = TypeFactory(self.registry)
         for root in room.queries:
             if root.kind == "aggregate" and root.target:
@@ -84,7 +84,7 @@ class BuiltSchema:
             query,
             mutation if room.mutations else None,
             subscription if room.subscriptions else None,
-            types=[factory.namespace[name] for name in self.registry.by_name],
+            types=[factory.namespace[name] for name in [*self.registry.by_name, *self.registry.facets]],
             config=StrawberryConfig(disable_field_suggestions=True),
         )
         self.core: GraphQLSchema = self.strawberry._schema

@@ -2,6 +2,7 @@
 SMTP server. Each xdist worker has all of them for itself."""
 
 import contextlib
+import gc
 import shutil
 import socket
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 import uvicorn
 from aiosmtpd.controller import Controller
@@ -25,7 +27,29 @@ from runtime.secrets import ensure_secrets
 from runtime.servers.throwaway import Throwaway, scratch_folder, throwaway, with_database
 from runtime.settings import Settings
 
+COMPARED, COMPARED_THOROUGHLY = 500, 2_500  # generated operations of each comparison in tests/compiler
+
 TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for whoever wants a fresh one
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="compare 5,000 generated operations, others each time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # As the command line does: the many objects that stay are not looked at again and again.
+    gc.set_threshold(50_000, 20, 50)
+    thorough = config.getoption("thorough")
+    hypothesis.settings.register_profile(
+        "opsgraph",
+        max_examples=COMPARED_THOROUGHLY if thorough else COMPARED,
+        deadline=None,
+        database=None,
+        derandomize=not thorough,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+    )
+    hypothesis.settings.load_profile("opsgraph")
 
 
 @pytest.fixture(scope="session")

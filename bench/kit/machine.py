@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -34,6 +35,15 @@ def _ticks(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return int(found[11]) + int(found[12])
+
+
+def cpu_nanoseconds(pid: int) -> int:
+    """CPU time of a process's living threads so far: the scheduler's own account, a million times finer than ticks."""
+    total = 0
+    for task in (PROC / str(pid) / "task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
 
 
 def describe() -> dict[str, object]:

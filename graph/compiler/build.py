@@ -7,7 +7,6 @@ parameterised LIMIT makes PostgreSQL's generic plan scan whole tables), so they 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, cast
 
 from graphql import GraphQLField, GraphQLObjectType, get_named_type
@@ -16,13 +15,15 @@ from graphql.execution.values import VariableValues
 
 from domain.errors import BadUserInputError
 from graph import cost
-from graph.compiler import keyset
+from graph.compiler.abstract import ToAny
+from graph.compiler.branches import AnySelect, key_of, leads_to
+from graph.compiler.connections import ConnectionSelect, Page
 from graph.compiler.expressions import Row
 from graph.compiler.filters import where_sql
 from graph.compiler.keyset import Key
 from graph.compiler.prepared import Prepared, World
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
-from graph.compiler.render import Item, json_list, json_object
+from graph.compiler.render import Item, json_object
 from graph.compiler.slots import Slots
 from graph.compiler.values import Leaf, Tree, argument_trees
 from graph.limits import TooLargeError
@@ -34,26 +35,18 @@ Conditions = Callable[[Row], list[str]]
 
 
 @dataclass
-class Page:
-    """The page arguments of a connection."""
-
-    limit: int
-    backward: bool
-    after: Leaf | None
-    before: Leaf | None
-
-
-@dataclass
 class Builder:
     """One statement in the making: its slots, and what it touches for the access check."""
 
     world: World
     prepared: Prepared
     variables: VariableValues
+    permissions: frozenset[str]
     slots: Slots = field(default_factory=Slots)
     touched: set[tuple[str, str]] = field(default_factory=set)
     rows: int = 0
     weight: int = 0
+    branches: int = 0
     _repeats: int = 1
     _followed: int = 0
     _aliases: int = 0
@@ -62,18 +55,23 @@ class Builder:
         self._aliases += 1
         return f"{stem}{self._aliases}"
 
+    def collected(self, kind: GraphQLObjectType, details: Details) -> dict[str, Details]:
+        """The fields that a selection asks of a type, by response key."""
+        schema, fragments = self.world.schema, self.prepared.fragments
+        return collect_subfields(
+            schema, fragments, self.variables, self.prepared.operation, kind, details
+        ).grouped_field_set
+
     def subfields(self, kind: GraphQLObjectType, details: Details) -> dict[str, Details]:
-        collected = collect_subfields(
-            self.world.schema,
-            self.prepared.fragments,
-            self.variables,
-            self.prepared.operation,
-            kind,
-            details,
-        )
-        self.touched |= {(kind.name, group[0].node.name.value) for group in collected.grouped_field_set.values()}
-        self.weight += cost.FIELD * self._repeats * len(collected.grouped_field_set)
-        return collected.grouped_field_set
+        """The same, counted, and noted for the access check."""
+        found = self.collected(kind, details)
+        self.touched |= {(kind.name, group[0].node.name.value) for group in found.values()}
+        self.weight += cost.FIELD * self._repeats * len(found)
+        return found
+
+    def may_see(self, item: Projection) -> bool:
+        """Whether the actor may see objects of this type at all."""
+        return self.world.access.needs[item.name, "id"] <= self.permissions
 
     def arguments(self, definition: GraphQLField, details: Details) -> dict[str, Tree]:
         return argument_trees(definition, details[0].node, self.variables.coerced)
@@ -99,6 +97,8 @@ class Builder:
                 made.append((key, self._to_one(found, row, group)))
             elif isinstance(found, ToMany):
                 made.append((key, self._to_many(found, row, kind.fields[name], group)))
+            elif isinstance(found, ToAny):
+                made.append((key, AnySelect(self, found, row, group).render()))
         return made
 
     def one(self, target: Projection, conditions: Conditions, details: Details, *, times: int = 1) -> str:
@@ -123,7 +123,8 @@ class Builder:
             return [f'{row.alias}."org_id" = {self.slots.actor("org_id")}']
         return []
 
-    def _joined(self, edge: ToOne | ToMany, parent: Row, child: Row) -> list[str]:
+    def joined(self, edge: ToOne | ToMany, parent: Row, child: Row) -> list[str]:
+        """SQL conditions under which an edge leads from the parent to the child."""
         if edge.on is not None:
             return [child.compile_join(edge.on, parent, self.slots), *self.in_tenant(child)]
         assert edge.via is not None
@@ -139,11 +140,11 @@ class Builder:
 
     def _to_one(self, edge: ToOne, parent: Row, details: Details) -> str:
         target = self.world.registry.by_name[edge.target]
-        return self.one(target, lambda child: self._joined(edge, parent, child), details)
+        return self.one(target, lambda child: self.joined(edge, parent, child), details)
 
     def _to_many(self, edge: ToMany, parent: Row, definition: GraphQLField, details: Details) -> str:
         target = self.world.registry.by_name[edge.target]
-        return self.connection(target, lambda child: self._joined(edge, parent, child), definition, details)
+        return self.connection(target, lambda child: self.joined(edge, parent, child), definition, details)
 
     # -- connections -----------------------------------------------------------------------------------------
 
@@ -184,11 +185,21 @@ class Builder:
         self.touched.add((row.projection.name, scalar.name))
         return row.value(scalar, self.slots)
 
+    def exists_any(self, row: Row, edge: ToAny, member: str, tree: Tree) -> str:
+        """SQL: the edge leads to an object of this type that meets the filter."""
+        target = self.world.registry.by_name[member]
+        via = key_of(edge, target)
+        if via is None:
+            self.touched |= {(row.projection.name, edge.name), (member, "id")}
+            return "false"
+        one = ToOne(description="", target=member, via=via, name=edge.name)
+        return " AND ".join([*leads_to(self, edge, target, row), self.exists(row, one, tree)])
+
     def exists(self, row: Row, edge: ToOne | ToMany, tree: Tree) -> str:
         """SQL: a row that the edge leads to meets the filter."""
         self._follow()
         child = self._beyond_edge(row, edge)
-        where = [*self._joined(edge, row, child), *self.visible(child), where_sql(self, child, tree)]
+        where = [*self.joined(edge, row, child), *self.visible(child), where_sql(self, child, tree)]
         return f'EXISTS (SELECT FROM "{child.projection.table}" {child.alias} WHERE {" AND ".join(where)})'
 
     def _follow(self) -> None:
@@ -211,7 +222,7 @@ class Builder:
         if not path:
             return row.value(scalar, self.slots)
         child = self._beyond_edge(row, path[0])
-        where = " AND ".join([*self._joined(path[0], row, child), *self.visible(child)])
+        where = " AND ".join([*self.joined(path[0], row, child), *self.visible(child)])
         value = self._related(child, path[1:], scalar)
         return f'(SELECT {value} FROM "{child.projection.table}" {child.alias} WHERE {where})'
 
@@ -258,143 +269,3 @@ class Builder:
             return self._key(self.world.registry.by_name[found.target], value, (*path, found))
         assert isinstance(found, Scalar)
         return Key(found, str(value.value) == "DESC", path)
-
-
-@dataclass
-class ConnectionSelect:
-    """The SELECT of one connection: a page CTE, and its nodes, edges, pageInfo and totalCount."""
-
-    builder: Builder
-    target: Projection
-    base: Row
-    page: Page
-    keys: list[Key]
-    where: list[str]
-
-    def render(self, kind: GraphQLObjectType, details: Details) -> str:
-        build = self.builder
-        self.row = self.base.paged(build.alias("p"))
-        grouped = build.subfields(kind, details)
-        names = [group[0].node.name.value for group in grouped.values()]
-        # Only pageInfo looks at the row beyond the page.
-        self.extra = 1 if "pageInfo" in names else 0
-        items: list[Item] = []
-        for key, group in grouped.items():
-            name = group[0].node.name.value
-            if name == "__typename":
-                items.append((key, f"'{kind.name}'::text"))
-            elif name == "totalCount":
-                build.weight += cost.COUNT
-                items.append((key, f"(SELECT count(*) FROM {self._from()} WHERE {' AND '.join(self.where)})"))
-            elif name == "nodes":
-                items.append((key, self._list(build.items(self.target, self.row, group))))
-            elif name == "edges":
-                items.append((key, self._list(self._edge_items(group))))
-            else:
-                items.append((key, f"({json_object(self._page_info(group))})"))
-        return f"(WITH {self.row.alias} AS ({self._page_sql()}) {json_object(items)})"
-
-    def _from(self) -> str:
-        return f'"{self.target.table}" {self.base.alias}'
-
-    def _columns(self, row: Row) -> list[tuple[Key, str]]:
-        return [(key, self.builder.key_value(row, key)) for key in self.keys]
-
-    def _cursor_values(self, leaf: Leaf) -> list[str | None]:
-        order = keyset.signature(self.target, self.keys)
-        now = keyset.decode(leaf.value, order, self.keys)
-        return [
-            None
-            if value is None
-            else self.builder.slots.leaf(
-                leaf,
-                keyset.cast_of(key.scalar.python_type),
-                partial(self._cursor_value, order, index),
-                part=(order, index),
-            )
-            for index, (key, value) in enumerate(zip(self.keys, now, strict=True))
-        ]
-
-    def _cursor_value(self, order: str, index: int, text: str) -> Any:
-        return keyset.decode(text, order, self.keys)[index]
-
-    def _beyond(self, leaf: Leaf, *, backward: bool, inclusive: bool = False) -> str:
-        values = self._cursor_values(leaf)
-        return keyset.beyond(self._columns(self.base), values, backward=backward, inclusive=inclusive)
-
-    def _page_sql(self) -> str:
-        where = list(self.where)
-        if self.page.after:
-            where.append(self._beyond(self.page.after, backward=False))
-        if self.page.before:
-            where.append(self._beyond(self.page.before, backward=True))
-        order = keyset.order_by(self._columns(self.base), backward=self.page.backward)
-        columns = ", ".join(f'{sql} AS "{name}"' for name, sql in self.row.needed.items()) or "1 AS one"
-        return (
-            f"SELECT {columns} FROM {self._from()} WHERE {' AND '.join(where)} "
-            f"ORDER BY {order} LIMIT {self.page.limit + self.extra}"
-        )
-
-    def _rows(self) -> str:
-        """The page in list order: the CTE keeps its own order, so only a backward page is sorted again."""
-        if self.page.backward:
-            order = keyset.order_by(self._columns(self.row), backward=False)
-            inner = f"SELECT * FROM {self.row.alias} LIMIT {self.page.limit}"
-            return f"FROM (SELECT * FROM ({inner}) {self.row.alias} ORDER BY {order}) {self.row.alias}"
-        if self.extra:
-            return f"FROM (SELECT * FROM {self.row.alias} LIMIT {self.page.limit}) {self.row.alias}"
-        return f"FROM {self.row.alias}"
-
-    def _list(self, items: list[Item]) -> str:
-        return f"({json_list(items, self._rows())})"
-
-    def _cursor(self) -> str:
-        return keyset.cursor_sql(keyset.signature(self.target, self.keys), self._columns(self.row))
-
-    def _edge_items(self, details: Details) -> list[Item]:
-        build = self.builder
-        kind = build.object_type(f"{self.target.name}Edge")
-        made: list[Item] = []
-        for key, group in build.subfields(kind, details).items():
-            name = group[0].node.name.value
-            if name == "__typename":
-                made.append((key, f"'{kind.name}'::text"))
-            elif name == "cursor":
-                made.append((key, self._cursor()))
-            else:
-                made.append((key, f"({json_object(build.items(self.target, self.row, group))})"))
-        return made
-
-    def _page_info(self, details: Details) -> list[Item]:
-        kind = self.builder.object_type("PageInfo")
-        return [
-            (key, self._page_info_field(group[0].node.name.value))
-            for key, group in self.builder.subfields(kind, details).items()
-        ]
-
-    def _page_info_field(self, name: str) -> str:
-        if name == "__typename":
-            return "'PageInfo'::text"
-        if name in ("startCursor", "endCursor"):
-            return self._end_cursor(last=name == "endCursor")
-        forwards = name == "hasNextPage"
-        bound = self.page.before if forwards else self.page.after
-        parts = []
-        if forwards != self.page.backward:
-            parts.append(f"(SELECT count(*) FROM {self.row.alias}) > {self.page.limit}")
-        if bound:
-            # Rows on the far side of the bound, the bound's own row among them, follow this page as well.
-            far = self._beyond(bound, backward=not forwards, inclusive=True)
-            where = " AND ".join([*self.where, far])
-            parts.append(f"EXISTS (SELECT FROM {self._from()} WHERE {where})")
-        return f"({' OR '.join(parts)})" if parts else "false"
-
-    def _end_cursor(self, *, last: bool) -> str:
-        if self.page.limit == 0:
-            return "NULL::text"
-        alias, position = self.row.alias, ""
-        if last != self.page.backward:
-            # Not the end at which the page was begun: its last row, the extra one left aside.
-            position = f" OFFSET (SELECT greatest(least(count(*), {self.page.limit}) - 1, 0) FROM {alias})"
-        # The row is picked first: beside an OFFSET the cursors of all skipped rows would be computed as well.
-        return f"(SELECT {self._cursor()} FROM (SELECT * FROM {alias}{position} LIMIT 1) {alias})"

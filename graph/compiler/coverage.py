@@ -8,7 +8,8 @@ or the clock is not, whatever was declared.
 import re
 from collections.abc import Iterable
 
-from graph.compiler.projection import Registry, ToMany, ToOne
+from graph.compiler.projection import ToMany, ToOne
+from graph.compiler.registry import Registry
 from graph.compiler.roots import Root
 
 # What a statement may not contain: its value depends on when, or on which connection, it runs.
@@ -58,7 +59,8 @@ class Coverage:
     def _field(self, type_name: str, name: str) -> bool:
         item = self._registry.by_name.get(type_name)
         if item is None:
-            return True  # a connection, an edge, a group: of something that was touched too
+            # A connection, an edge, a group, an interface, a facet: what they show is touched too, or in the statement.
+            return True
         found = item.fields.get(name)
         if found is None:
             return item.logged  # __typename

@@ -52,16 +52,16 @@ class Row:
             self.needed[label] = make(self.base)
         return f'{self.alias}."{label}"'
 
-    def value(self, scalar: Scalar, slots: Slots) -> str:
-        """The field as it is compared and ordered by."""
+    def value(self, scalar: Scalar, slots: Slots, of: str = "") -> str:
+        """The field as it is compared and ordered by; `of` names the facet whose field it is."""
         expression = scalar.expression
         if expression is None:
             return self.column(scalar.column)
-        return self.labelled(f"_{scalar.attribute}", lambda base: f"({base.compile(expression, slots)})")
+        return self.labelled(f"_{of}{scalar.attribute}", lambda base: f"({base.compile(expression, slots)})")
 
-    def output(self, scalar: Scalar, slots: Slots) -> str:
+    def output(self, scalar: Scalar, slots: Slots, of: str = "") -> str:
         """The field as it is rendered: ids get their prefix, decimals become strings."""
-        value = self.value(scalar, slots)
+        value = self.value(scalar, slots, of)
         if scalar.python_type is UUID:
             return f"'{scalar.id_prefix}_' || {value}"
         return f"{value}::text" if scalar.python_type is Decimal else value

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from domain.errors import BadUserInputError
+from graph.compiler.abstract import ToAny, member_of
 from graph.compiler.expressions import Row
 from graph.compiler.keyset import cast_of
 from graph.compiler.projection import FieldBase, Scalar, ToMany, ToOne
@@ -30,6 +31,8 @@ class Scope(Protocol):
     def filtered(self, row: Row, scalar: Scalar) -> str: ...
 
     def exists(self, row: Row, edge: ToOne | ToMany, tree: Tree) -> str: ...
+
+    def exists_any(self, row: Row, edge: ToAny, member: str, tree: Tree) -> str: ...
 
 
 def check_text(value: str) -> str:
@@ -103,6 +106,8 @@ def where_sql(scope: Scope, row: Row, tree: Tree) -> str:
 def _on_field(scope: Scope, row: Row, found: FieldBase, value: dict[str, Tree]) -> list[str]:
     if isinstance(found, ToOne):
         return [scope.exists(row, found, value)]
+    if isinstance(found, ToAny):
+        return [scope.exists_any(row, found, member_of(key), tree) for key, tree in value.items()]
     if isinstance(found, ToMany):
         return [
             ("NOT " if quantifier == "none" else "") + scope.exists(row, found, tree)

@@ -133,7 +133,7 @@ class Planner:
         grouped = collect_fields(
             self.world.schema, prepared.fragments, variables, query, prepared.operation
         ).grouped_field_set
-        builder = Builder(self.world, prepared, variables)
+        builder = Builder(self.world, prepared, variables, actor.permissions)
         columns = Columns()
         others: list[str] = []
         self_scoped = False
@@ -229,7 +229,7 @@ class Planner:
         key = ("entity", place, actor.fingerprint, prepared.plan_key(variables.coerced))
         plan = prepared.plans.get(key)
         if plan is None:
-            builder = Builder(self.world, prepared, variables)
+            builder = Builder(self.world, prepared, variables, actor.permissions)
             columns = Columns()
             for index, (response_key, (target, details)) in enumerate(groups.items()):
                 slot = builder.slots.add(("entity", index), "uuid", partial(_entity, index))

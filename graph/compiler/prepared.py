@@ -26,7 +26,7 @@ from graphql.execution.collect_fields import FragmentDetails
 
 from domain.errors import BadUserInputError
 from graph.compiler import keyset
-from graph.compiler.projection import Registry
+from graph.compiler.registry import Registry
 from graph.compiler.roots import Root
 from graph.compiler.values import shape
 from graph.core import ids

@@ -104,6 +104,7 @@ class Projection:
     default_order: tuple[str, ...]
     logged: bool = False
     fields: dict[str, FieldBase] = field(default_factory=dict)
+    implements: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -237,17 +238,20 @@ def projection(
     requires: StrEnum | None = None,
     default_order: tuple[str, ...] = ("id",),
     visible: Expression | None = None,
+    implements: tuple[str, ...] = (),
     logged: bool = False,
 ) -> Callable[[type[Any]], Projection]:
     """Declare a projection of `model`. `prefix` starts its ids; `requires` guards the type wherever it appears;
-    `default_order` names fields, "-" before one for descending; `visible` is a row predicate. `logged` promises
-    that every transaction that changes what it shows records an event, in each organization that sees it."""
+    `default_order` names fields, "-" before one for descending; `visible` is a row predicate; `implements` names
+    interfaces, beside `Node`. `logged` promises that every transaction that changes what it shows records an event,
+    in each organization that sees it."""
 
     def declare(cls: type[Any]) -> Projection:
         description = pyinspect.cleandoc(cls.__doc__ or "")
         if not description:
             raise TypeError(f"{cls.__name__} needs a docstring: it is the type's description")
         made = Projection(cls.__name__, description, model, prefix, requires, visible, default_order, logged)
+        made.implements = implements
         own_id = Scalar(
             description=f"Global id, `{prefix}_…`.",
             python_type=UUID,
@@ -269,20 +273,3 @@ def projection(
         return made
 
     return declare
-
-
-class Registry:
-    """All projections of a schema, by type name and by id prefix."""
-
-    def __init__(self, projections: list[Projection]) -> None:
-        self.by_name: dict[str, Projection] = {}
-        self.by_prefix: dict[str, Projection] = {}
-        for item in projections:
-            if item.name in self.by_name or item.prefix in self.by_prefix:
-                raise TypeError(f"two projections are named {item.name} or have the prefix {item.prefix}")
-            self.by_name[item.name] = item
-            self.by_prefix[item.prefix] = item
-        for item in projections:
-            for found in item.fields.values():
-                if isinstance(found, ToOne | ToMany) and found.target not in self.by_name:
-                    raise TypeError(f"{item.name}.{found.name} leads to {found.target}, which is no projection")

@@ -17,11 +17,14 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
+from strawberry.types.union import StrawberryUnion
 from strawberry.types.unset import UNSET
 
 from domain.permissions import Permission
+from graph.compiler.abstract import NODE, Abstract, Facet, ToAny, member_key
 from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
-from graph.compiler.projection import FieldBase, Projection, Registry, Scalar, ToMany, ToOne
+from graph.compiler.projection import FieldBase, Projection, Scalar, ToMany, ToOne
+from graph.compiler.registry import Registry
 from graph.core.enums import describe
 from graph.directives.access import Requires
 
@@ -103,12 +106,16 @@ class TypeFactory:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.namespace: dict[str, Any] = {}
+        self.namespace: dict[str, Any] = {NODE: Node}
         for item in registry.by_name.values():
             self._add_inputs(item)
+        for abstract in registry.abstracts.values():
+            self._add_abstract(abstract)
         for item in registry.by_name.values():
-            self._add_object(item)
+            self._add_object(item.name, item.description, item.fields, (Node, *self._bases(item)), item.requires)
             self._add_connection(item)
+        for facet in registry.facets.values():
+            self._add_object(facet.name, facet.description, facet.fields, self._bases(facet))
 
     def annotation(self, expression: Any) -> StrawberryAnnotation:
         return StrawberryAnnotation(expression, namespace=self.namespace)
@@ -161,9 +168,38 @@ class TypeFactory:
         base = GRAPHQL_TYPES.get(scalar.python_type, scalar.python_type)
         return base | None if scalar.nullable else base
 
-    def _add_object(self, item: Projection) -> None:
-        fields = [self._object_field(found) for found in item.fields.values()]
-        self.make(item.name, fields, item.description, bases=(Node,), directives=directives_for(item.requires))
+    def _bases(self, item: Projection | Facet) -> tuple[Any, ...]:
+        return tuple(self.namespace[name] for name in item.implements)
+
+    def _add_object(
+        self,
+        name: str,
+        description: str,
+        fields: dict[str, FieldBase],
+        bases: tuple[Any, ...],
+        requires: StrEnum | None = None,
+    ) -> None:
+        made = [self._object_field(found) for found in fields.values()]
+        self.make(name, made, description, bases=bases or (object,), directives=directives_for(requires))
+
+    def _add_abstract(self, item: Abstract) -> None:
+        if item.is_union:
+            members = tuple(self.annotation(name) for name in item.members)
+            self.namespace[item.name] = StrawberryUnion(item.name, members, item.description)
+        elif item.name != NODE:
+            shared = [self._object_field(found) for found in item.fields.values()]
+            self.make(item.name, shared, item.description, decorate=strawberry.interface)
+        asked = [
+            self.field(
+                f"{each.name}Filter | None",
+                f"It is of the type {each.name} and meets this.",
+                name=member_key(each.name),
+            )
+            for each in self.registry.projections_of(item.name)
+        ]
+        if asked:
+            text = f"Conditions on an object of {item.name}: the type that it must be of, and what it must meet."
+            self._input(f"{item.name}Filter", text, asked, one_of=True)
 
     def _object_field(self, found: FieldBase) -> StrawberryField:
         arguments: list[StrawberryArgument] = []
@@ -171,6 +207,8 @@ class TypeFactory:
             annotation = self.scalar_type(found)
         elif isinstance(found, ToOne):
             annotation = f"{found.target} | None" if found.nullable else found.target
+        elif isinstance(found, ToAny):
+            annotation = f"{found.target} | None"
         else:
             assert isinstance(found, ToMany)
             annotation = f"{found.target}Connection"
@@ -253,6 +291,9 @@ class TypeFactory:
                 conditions.append(self.field(f"{self._filter_name(found)} | None", found.description, name=found.name))
             elif isinstance(found, ToOne):
                 text = f"There is one, and it meets this: {found.description}"
+                conditions.append(self.field(f"{found.target}Filter | None", text, name=found.name))
+            elif isinstance(found, ToAny) and self.registry.projections_of(found.target):
+                text = f"There is one, of the type named here, and it meets this: {found.description}"
                 conditions.append(self.field(f"{found.target}Filter | None", text, name=found.name))
             elif isinstance(found, ToMany):
                 text = f"Whether there are such: {found.description}"

@@ -14,6 +14,8 @@ class Room:
     """What one room adds to the schema."""
 
     projections: list[Declared] = field(default_factory=list)
+    abstracts: list[Declared] = field(default_factory=list)
+    facets: list[Declared] = field(default_factory=list)
     queries: list[Root] = field(default_factory=list)
     mutations: list[Mutation] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
@@ -24,6 +26,8 @@ def merge(rooms: Iterable[Room]) -> Room:
     merged = Room()
     for room in rooms:
         merged.projections.extend(room.projections)
+        merged.abstracts.extend(room.abstracts)
+        merged.facets.extend(room.facets)
         merged.queries.extend(room.queries)
         merged.mutations.extend(room.mutations)
         merged.subscriptions.extend(room.subscriptions)

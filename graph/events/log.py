@@ -9,6 +9,7 @@ from sqlalchemy import Text, cast
 
 from db.events.log import EventLog
 from domain.permissions import Permission
+from graph.compiler.abstract import case, to_any
 from graph.compiler.projection import column, computed, projection, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core.subscriptions import Listener, subscription
@@ -30,11 +31,25 @@ class Event:
     type = column('What happened, as in "aircraft.updated".', filter=True)
     target_type = column('The id prefix of what it happened to, as in "ac".', filter=True)
     target_id = computed(
-        "The global id of what it happened to; `node` finds it while it exists.",
+        "The global id of what it happened to, also when it is gone.",
         strawberry.ID,
         lambda m, _: m.target_type + "_" + cast(m.target_id, Text),
     )
-    actor = to_one("User", "Who did it; null when the platform did.", via="actor_id", nullable=True)
+    target = to_any(
+        "Node",
+        "What it happened to, as it is now; null when it is gone, or of a type that you may not see.",
+        type="target_type",
+        via="target_id",
+    )
+    actor = to_any(
+        "Actor",
+        "Who did it; null when it is a person whom you may not see.",
+        cases=(
+            case("User", via="actor_id"),
+            case("Superuser", when=lambda m, _: m.impersonator_id.is_not(None)),
+            case("Platform", when=lambda m, _: m.actor_id.is_(None)),
+        ),
+    )
     impersonator = to_one(
         "User",
         "The superuser who acted here, if it was one; seen by members only.",

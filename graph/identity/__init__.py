@@ -1,7 +1,7 @@
 """Organizations, people, roles and signing in, in the graph."""
 
 from graph.core.room import Room
-from graph.identity import departments, memberships, organizations, roles, sessions, users
+from graph.identity import actors, departments, memberships, organizations, roles, sessions, users
 
 ROOM = Room(
     projections=[
@@ -14,6 +14,8 @@ ROOM = Room(
         departments.Department,
         departments.DepartmentMembership,
     ],
+    abstracts=[actors.Actor],
+    facets=[actors.Superuser, actors.Platform],
     queries=[
         *users.QUERIES,
         *organizations.QUERIES,

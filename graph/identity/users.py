@@ -23,7 +23,7 @@ from graph.identity.inputs import EXPECTED_VERSION, given
 EMAIL = "An e-mail address; upper and lower case alike."
 
 
-@projection(UserRow, prefix="usr", default_order=("name",), logged=True)
+@projection(UserRow, prefix="usr", default_order=("name",), implements=("Actor",), logged=True)
 class User:
     """A person. You see those who are or were members of the organization you work in."""
 

@@ -67,7 +67,17 @@ def _lint_migrations() -> tuple[int, str]:
         return _run(str(TOOLS / "squawk"), "--config", str(PROJECT / ".squawk.toml"), *files)
 
 
-def test(context: typer.Context) -> None:
+def test(
+    context: typer.Context,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough",
+            help="Compare 5,000 generated operations with the reference executor instead of 1,000, under every "
+            "built-in role, and other ones at each run.",
+        ),
+    ] = False,  # noqa: PT028 - a command, not a test
+) -> None:
     """Run the tests (pytest) on throw-away servers of their own; arguments go to pytest.
 
     Without a path or -n, the whole suite runs in two processes.
@@ -77,7 +87,9 @@ def test(context: typer.Context) -> None:
     chosen = any(not argument.startswith("-") or argument.startswith("-n") for argument in arguments)
     parallel = [] if chosen else ["-n", "2", "--dist", "loadfile"]
     os.chdir(PROJECT)
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *parallel, *arguments])  # noqa: S606
+    chosen_operations = ["--thorough"] if thorough else []
+    command = [sys.executable, "-P", "-m", "pytest", *parallel, *chosen_operations, *arguments]
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 def _from_project(argument: str, caller: Path) -> str:

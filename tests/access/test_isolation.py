@@ -73,9 +73,17 @@ async def test_no_list_or_node_shows_another_organization(locked: Place) -> None
         if not isinstance(kind, GraphQLObjectType) or any(argument == "id" for argument in field.args):
             continue
         called = f"{name}(first: 50)" if "first" in field.args else name
-        answer = await locked.ask(f"{{ {called} {{ {everything(kind, '', 3)} }} }}", ONE_OF_US)
+        selection = everything(kind, "", 3, schema=locked.platform.schema.core)
+        answer = await locked.ask(f"{{ {called} {{ {selection} }} }}", ONE_OF_US)
         assert "errors" not in answer, answer
-        assert not foreign & set(ID.findall(json.dumps(answer))), name
+        assert not foreign & set(ID.findall(json.dumps(without_target_ids(answer)))), name
+
+
+def without_target_ids(value: Any) -> Any:
+    """The answer without what our own events say: some of the population's name things of the other organization."""
+    if isinstance(value, dict):
+        return {key: without_target_ids(item) for key, item in value.items() if not key.endswith("_targetId")}
+    return [without_target_ids(item) for item in value] if isinstance(value, list) else value
 
 
 async def test_ids_of_another_organization_find_nothing(locked: Place) -> None:

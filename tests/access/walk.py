@@ -15,6 +15,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
+    is_abstract_type,
     is_composite_type,
     is_required_argument,
     is_required_input_field,
@@ -97,18 +98,35 @@ def every_field(schema: GraphQLSchema, root: GraphQLObjectType, word: str, an_id
             if isinstance(target, GraphQLObjectType) and target.name not in seen:
                 seen.add(target.name)
                 queue.append((target, here, f"{before}{called} {{ ", f" }}{after}"))
+            elif is_abstract_type(target) and kind is not root:
+                # Below the root an object of any type may stand there; `node` finds one of the id's type only.
+                for each in schema.get_possible_types(target):
+                    if each.name not in seen:
+                        seen.add(each.name)
+                        queue.append((each, here, f"{before}{called} {{ ... on {each.name} {{ ", f" }} }}{after}"))
 
 
-def everything(kind: GraphQLObjectType, an_id: str, depth: int, inside: tuple[str, ...] = ()) -> str:
-    """A selection of every field of a type, to a depth, lists of fifty."""
+def everything(
+    kind: GraphQLObjectType, an_id: str, depth: int, inside: tuple[str, ...] = (), schema: GraphQLSchema | None = None
+) -> str:
+    """A selection of every field of a type, to a depth, lists of fifty; with the schema, also of every type that an
+    interface or union may be. Names begin with the type, so that fragments on different types never clash."""
     parts = ["__typename"]
+    within = (*inside, kind.name)
     for name, field in kind.fields.items():
         target: Any = get_named_type(field.type)
         called = call(name, field, an_id)
         if "first" in field.args:
             called = f"{name}(first: 50)"
+        called = f"{kind.name}_{name}: {called}"
         if not is_composite_type(target):
             parts.append(called)
         elif isinstance(target, GraphQLObjectType) and depth > 0 and name != "edges" and target.name not in inside:
-            parts.append(f"{called} {{ {everything(target, an_id, depth - 1, (*inside, kind.name))} }}")
+            parts.append(f"{called} {{ {everything(target, an_id, depth - 1, within, schema)} }}")
+        elif is_abstract_type(target) and schema is not None and depth > 0:
+            branches = [
+                f"... on {each.name} {{ {everything(each, an_id, min(depth, 2) - 1, within, schema)} }}"
+                for each in schema.get_possible_types(target)
+            ]
+            parts.append(f"{called} {{ __typename {' '.join(branches)} }}")
     return " ".join(parts)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from graph.compiler.abstract import NODE, ToAny, member_key
 from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.roots import Root
@@ -119,12 +120,33 @@ class Generator:
         return f"{item.prefix}_{found.row.id}" if found else None
 
     def node_selection(self) -> str:
-        items = [item for item in self.built.registry.by_name.values() if self.open(item)]
-        parts = ["__typename", "id"] + [
-            f"... on {item.name} {self.selection(item, 1)}"
-            for item in self.random.sample(items, min(len(items), self.chance_count(3)))
-        ]
-        return "{ " + " ".join(parts) + " }"
+        return self.any_selection(NODE, 2)
+
+    def any_selection(self, name: str, depth: int) -> str:
+        """Fields of an interface, and fragments on types and interfaces of what it may be."""
+        registry = self.built.registry
+        abstract = registry.abstracts[name]
+        shared = ["id"] if name == NODE else [f"{name}_{each}: {each}" for each in abstract.fields]
+        parts = [part for part in ["__typename", *shared] if self.chance(0.6)]
+        for member in self.random.sample(abstract.members, min(len(abstract.members), self.chance_count(3))):
+            if member in registry.facets:
+                fields = [f"{member}_{each}: {each}" for each in registry.facets[member].fields]
+                parts.append(f"... on {member} {{ __typename {' '.join(fields)} }}")
+            elif self.open(registry.by_name[member]):
+                parts.append(self.fragment_on(member, self.selection(registry.by_name[member], depth - 1)))
+        others = [each for each in registry.abstracts.values() if set(each.members) & set(abstract.members)]
+        if others and self.chance(0.4):
+            other = self.random.choice(others)
+            fields = ["id"] if other.name == NODE else [f"{other.name}_{each}: {each}" for each in other.fields]
+            parts.append(self.fragment_on(other.name, f"{{ on_{other.name}: __typename {' '.join(fields)} }}"))
+        self.random.shuffle(parts)
+        return "{ " + (" ".join(parts) or "__typename") + " }"
+
+    def fragment_on(self, name: str, selection: str) -> str:
+        if self.chance(0.7):
+            return f"... on {name}{self.directive()} {selection}"
+        self.fragments.append(f"fragment F{len(self.fragments)} on {name} {selection}")
+        return f"...F{len(self.fragments) - 1}{self.directive()}"
 
     # -- selections ------------------------------------------------------------------------------------------
 
@@ -153,6 +175,8 @@ class Generator:
     def may(self, found: Any) -> bool:
         if found.requires is not None and found.requires not in self.allowed:
             return False
+        if isinstance(found, ToAny):
+            return True
         return isinstance(found, Scalar) or self.open(self.built.registry.by_name[found.target])
 
     def alias(self, key: str, position: int) -> str:
@@ -165,9 +189,11 @@ class Generator:
         word, value = self.random.choice(["skip", "include"]), self.chance(0.5)
         return f" @{word}(if: {self.argument('Boolean!', value)})"
 
-    def edge(self, found: ToOne | ToMany, item: Projection, depth: int, position: int) -> str:
-        target = self.built.registry.by_name[found.target]
+    def edge(self, found: Any, item: Projection, depth: int, position: int) -> str:
         name = f"{item.prefix}_{found.name}_{position}: {found.name}"
+        if isinstance(found, ToAny):
+            return f"{name}{self.directive()} {self.any_selection(found.target, depth)}"
+        target = self.built.registry.by_name[found.target]
         if isinstance(found, ToOne):
             return f"{name}{self.directive()} {self.selection(target, depth - 1)}"
         return f"{name}{self.connection(target, depth - 1)}"
@@ -238,11 +264,20 @@ class Generator:
             edge = self.random.choice(edges)
             inside = self.where(self.built.registry.by_name[edge.target], depth - 1)
             made[edge.name] = inside if isinstance(edge, ToOne) else {self.random.choice(["some", "none"]): inside}
+        anys = [f for f in item.fields.values() if isinstance(f, ToAny) and self.members(f)]
+        if depth and anys and self.chance(0.3):
+            edge_to = self.random.choice(anys)
+            member = self.random.choice(self.members(edge_to))
+            made[edge_to.name] = {member_key(member.name): self.where(member, depth - 1)}
         if depth and self.chance(0.4):
             word = self.random.choice(["and", "or", "not"])
             inner = [self.where(item, depth - 1) for _ in range(self.random.randint(0, 2))]
             made[word] = self.where(item, depth - 1) if word == "not" else inner
         return made
+
+    def members(self, edge: ToAny) -> list[Projection]:
+        """What a filter may ask of an edge to several types."""
+        return [item for item in self.built.registry.projections_of(edge.target) if self.open(item)]
 
     def condition(self, item: Projection, found: Scalar) -> dict[str, Any]:
         kind = "enum" if is_enum(found.python_type) else found.python_type

@@ -169,23 +169,37 @@ def _entry(rng: random.Random, org: UUID, index: int, n: int, aircraft: list[dic
 
 
 async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    """Events on every type of thing, on things that are gone, and (which no command would write) on another
+    organization's; by people of the organization, by strangers, superusers and the platform."""
+    person, stranger = uid(0, 1, index * 6), uid(0, 1, 13 - index * 13)
     rows = [
         {
             "org_id": org,
             "seq": n + 1,
             "recorded_at": START + timedelta(seconds=n),
             "id": uid(index, 9, n),
-            "actor_id": rng.choice([None, uid(0, 1, index * 6)]),
+            "actor_id": rng.choice([None, person, person, stranger]),
             "impersonator_id": None,
             "type": rng.choice(["aircraft.created", "aircraft.updated"]),
-            "target_type": "ac",
-            "target_id": uid(index, 7, n % 5),
+            "target_type": target_type,
+            "target_id": target_id,
             "before": rng.choice([None, {"status": "ACTIVE"}]),
             "after": {"status": "STORED", "nested": [1, {"x": None}]},
             "occurred_at": moment(rng),
             "previous_hash": "0" * 64,
             "hash": "1" * 64,
         }
-        for n in range(12)
+        for n, (target_type, target_id) in enumerate(_targets(org, index))
     ]
+    for row in rows[::5]:
+        row["actor_id"] = row["impersonator_id"] = stranger
     await _add(connection, EventLog, rows)
+
+
+def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
+    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10}
+    own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
+    people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
+    gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]
+    foreign = [("ac", uid(1 - index, 7, 0)), ("dep", uid(1 - index, 3, 0)), ("org", ORGS[1 - index])]
+    return [*own, *people, ("vwr", uid(0, 1, 6)), ("org", org), *gone, *foreign]

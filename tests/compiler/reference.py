@@ -7,33 +7,29 @@ asked of the database, row by row, through SQLAlchemy.
 
 import base64
 import json
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cmp_to_key
-from types import SimpleNamespace
+from functools import cmp_to_key, lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from graphql import (
     DirectiveNode,
     DocumentNode,
     FieldNode,
     GraphQLResolveInfo,
+    GraphQLSchema,
     OperationDefinitionNode,
     build_schema,
     execute,
-    parse,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.context import Actor
+from graph.compiler.abstract import ToAny, member_key
 from graph.compiler.grouping import GroupKey, keys_of, numbers_of
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
 from graph.compiler.roots import Root
 from graph.schema import BuiltSchema
+from tests.compiler.facts import Facts, Object, gather
 from tests.compiler.values import (
     CALCULATIONS,
     OPERATORS,
@@ -45,87 +41,13 @@ from tests.compiler.values import (
     shown,
 )
 
-Row = SimpleNamespace
+__all__ = ["Reference", "gather"]
 
 
-@dataclass(frozen=True)
-class Object:
-    """A row as seen through a projection."""
-
-    projection: Projection
-    row: Row
-
-
-@dataclass
-class Facts:
-    """Everything one actor may see, read once: rows by type, and what only SQL can tell."""
-
-    rows: dict[str, list[Row]] = field(default_factory=dict)
-    self_rows: dict[str, list[Row]] = field(default_factory=dict)
-    computed: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
-    joins: dict[tuple[str, str], set[tuple[Any, Any]]] = field(default_factory=dict)
-    selves: dict[str, set[Any]] = field(default_factory=dict)
-    time_zone: str = "UTC"
-
-
-def literals(actor: Actor) -> Any:
-    return SimpleNamespace(
-        org_id=sa.literal(actor.org_id, sa.Uuid()),
-        user_id=sa.literal(actor.user_id, sa.Uuid()),
-        session_id=sa.literal(actor.session_id, sa.Uuid()),
-        permissions=sa.literal(sorted(actor.permissions), ARRAY(sa.Text())),
-    )
-
-
-async def _visible(connection: AsyncConnection, item: Projection, actor: Actor, *, self_scoped: bool) -> list[Row]:
-    """Rows of the actor's organization; of a table without one, those that row-level security shows."""
-    table = item.model.__table__
-    statement = sa.select(table)
-    if item.visible is not None:
-        statement = statement.where(item.visible(item.model, literals(actor)))
-    if item.is_tenant:
-        statement = statement.where(table.c.org_id == actor.org_id)
-    else:
-        scope = {"o": str(actor.org_id), "u": str(actor.user_id) if self_scoped else ""}
-        await connection.execute(sa.text("SET LOCAL ROLE opsgraph_app"))
-        await connection.execute(
-            sa.text("SELECT set_config('app.org_id', :o, true), set_config('app.user_id', :u, true)"), scope
-        )
-    rows = [SimpleNamespace(**row) for row in (await connection.execute(statement)).mappings()]
-    await connection.execute(sa.text("RESET ROLE"))
-    return rows
-
-
-async def gather(engine: AsyncEngine, schema: BuiltSchema, actor: Actor) -> Facts:
-    """Reads the facts as the owner of the database, who is above row-level security."""
-    facts, binds = Facts(), literals(actor)
-    async with engine.connect() as connection:
-        for name, item in schema.registry.by_name.items():
-            facts.rows[name] = await _visible(connection, item, actor, self_scoped=False)
-            facts.self_rows[name] = await _visible(connection, item, actor, self_scoped=True)
-            for found in item.fields.values():
-                key = (name, found.name)
-                if isinstance(found, Scalar) and found.expression is not None:
-                    model = sa.orm.aliased(item.model)
-                    query = sa.select(model.id, found.expression(model, binds))
-                    facts.computed[key] = dict(tuple(row) for row in await connection.execute(query))
-                elif isinstance(found, ToOne | ToMany) and found.on is not None:
-                    parent, child = (
-                        sa.orm.aliased(item.model),
-                        sa.orm.aliased(schema.registry.by_name[found.target].model),
-                    )
-                    on = found.on(parent, child, binds)
-                    query = sa.select(parent.id, child.id).select_from(parent).join(child, on)
-                    facts.joins[key] = {tuple(row) for row in await connection.execute(query)}
-        zone = sa.text("SELECT time_zone FROM organizations WHERE id = :org")
-        facts.time_zone = (await connection.execute(zone, {"org": actor.org_id})).scalar_one()
-        for root in schema.roots.values():
-            if root.kind == "self":
-                assert root.target
-                assert root.where
-                query = sa.select(root.target.model.id).where(root.where(root.target.model, binds))
-                facts.selves[root.name] = set((await connection.execute(query)).scalars())
-    return facts
+@lru_cache
+def printed(sdl: str) -> GraphQLSchema:
+    """The schema as clients see it, and nothing else of ours; building it takes a second."""
+    return build_schema(sdl)
 
 
 class Reference:
@@ -134,14 +56,14 @@ class Reference:
     def __init__(self, built: BuiltSchema, facts: Facts) -> None:
         self.built = built
         self.facts = facts
-        self.schema = build_schema(built.sdl())
+        self.schema = printed(built.sdl())
         self.self_scoped = False
 
-    def run(self, document: str, variables: dict[str, Any]) -> Any:
-        self.self_scoped = self.asks_for_self(parse(document), variables)
+    def run(self, document: DocumentNode, variables: dict[str, Any]) -> Any:
+        self.self_scoped = self.asks_for_self(document, variables)
         result: Any = execute(
             self.schema,
-            parse(document),
+            document,
             variable_values=variables,
             field_resolver=self.resolve,
             type_resolver=lambda value, *_: value.projection.name,
@@ -205,12 +127,35 @@ class Reference:
         found = source.projection.fields[name]
         if isinstance(found, Scalar):
             return shown(found, self.value(source, found))
+        if isinstance(found, ToAny):
+            return self.led_to(source, found)
         assert isinstance(found, ToOne | ToMany)
         target = self.built.registry.by_name[found.target]
         others = [other for other in self.rows(target) if self.joined(source, found, other)]
         if isinstance(found, ToOne):
             return others[0] if others else None
         return self.page(target, others, arguments)
+
+    def led_to(self, source: Object, edge: ToAny) -> Object | None:
+        """The first of the edge's cases that is there and of a type that the actor may see."""
+        registry, name = self.built.registry, source.projection.name
+        if edge.type is not None:
+            item = registry.by_prefix.get(getattr(source.row, edge.type))
+            is_one = item is not None and item.name in registry.abstracts[edge.target].members
+            return self.with_id(item, getattr(source.row, edge.via or "")) if item and is_one else None
+        for index, each in enumerate(edge.cases):
+            if each.when is not None and source.row.id not in self.facts.conditions[name, edge.name, index]:
+                continue
+            if each.target in registry.facets:
+                return Object(registry.facets[each.target], source.row, name)
+            if found := self.with_id(registry.by_name[each.target], getattr(source.row, each.via or "")):
+                return found
+        return None
+
+    def with_id(self, item: Projection, wanted: UUID | None) -> Object | None:
+        if item.requires is not None and item.requires not in self.facts.permissions:
+            return None
+        return next((found for found in self.rows(item) if found.row.id == wanted), None)
 
     def joined(self, source: Object, edge: ToOne | ToMany, other: Object) -> bool:
         if edge.on is not None:
@@ -222,7 +167,9 @@ class Reference:
 
     def value(self, source: Object, scalar: Scalar) -> Any:
         if scalar.expression is not None:
-            return self.facts.computed[source.projection.name, scalar.name][source.row.id]
+            name = source.projection.name
+            place = f"{name} of {source.shown_by}" if source.shown_by else name
+            return self.facts.computed[place, scalar.name][source.row.id]
         return getattr(source.row, scalar.column)
 
     # -- pages -----------------------------------------------------------------------------------------------
@@ -344,6 +291,14 @@ class Reference:
         if name == "not":
             return not self.matches(item, source, value)
         found = item.fields[name]
+        if isinstance(found, ToAny):
+            other = self.led_to(source, found)
+            ((key, wanted),) = value.items()
+            return (
+                other is not None
+                and member_key(other.projection.name) == key
+                and self.matches(self.built.registry.by_name[other.projection.name], other, wanted)
+            )
         if isinstance(found, ToOne | ToMany):
             target = self.built.registry.by_name[found.target]
             others = [other for other in self.rows(target) if self.joined(source, found, other)]

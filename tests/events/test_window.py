@@ -16,7 +16,8 @@ from tests.edge.sockets import Socket, opened
 from tests.factories.api import Api
 from tests.factories.identity import Person, owner
 
-EVENTS = "subscription ($after: String) { events(after: $after) { cursor event { sequence type actor { id } after } } }"
+EVENTS = """subscription ($after: String) { events(after: $after) {
+    cursor event { sequence type actor { ... on User { id } } after } } }"""
 RENAME = """
 mutation ($version: Int!, $name: String!) {
   updateProfile(input: {expectedVersion: $version, name: $name}) { user { name } errors { message path code } }

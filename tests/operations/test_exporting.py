@@ -81,6 +81,7 @@ async def test_spans_are_exported(
     port = free_port()
     environment = {
         **os.environ,
+        "PYTHONPATH": str(PROJECT),
         "DATABASE_URL": own_settings.database_url,
         "REDIS_URL": own_settings.redis_url,
         "DATA_DIR": str(own_settings.data_dir),
