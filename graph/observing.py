@@ -37,7 +37,7 @@ class Observer:
             seconds=round(seconds, 3),
             document=known.sha256[:16],
             plan=sha256(sql.encode()).hexdigest()[:16] if sql else None,
-            variables=shape_of(variables or {}, frozenset(known.types)),
+            variables=shape_of(variables or {}, frozenset(known.shapes)),
         )
 
 

@@ -10,6 +10,7 @@ from graph import envelope, media
 from graph.answers import Header, Receive, Scope
 from graph.envelope import EnvelopeError
 from graph.operations import Caller, OperationRequest
+from runtime.exchange import EXCHANGE
 from runtime.settings import Settings
 
 # Headers that must be unambiguous: two of them mean that someone between us and the client reads another one.
@@ -37,8 +38,17 @@ class Requests:
             raise EnvelopeError("The URL is too long; send the operation by POST.", 414, "URI_TOO_LONG")
         return envelope.from_query_string(query_string)
 
-    async def body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def body(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The body of a POST. Raises ClientGoneError when the client left before it was complete."""
+        exchange = scope.get("extensions", {}).get(EXCHANGE)
+        arrived: bytes | None = exchange.arrived() if exchange is not None else None
+        if arrived is None:
+            return await self._awaited(headers, receive)
+        if len(arrived) > self._limit:
+            raise self._too_large()
+        return arrived
+
+    async def _awaited(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         declared = headers.get(b"content-length", b"")
         # Python refuses to read integers of thousands of digits; nothing that long is a length.
         if len(declared) > 15 or (declared.isdigit() and int(declared) > self._limit * DRAIN):
@@ -167,24 +177,30 @@ def check_body_headers(headers: dict[bytes, bytes]) -> None:
 def bearer(header: bytes) -> str:
     """The access token of an Authorization header."""
     scheme, _, rest = header.partition(b" ")
-    token = rest.strip()
-    if scheme.lower() != b"bearer" or not token or not token.isascii():
+    if scheme != b"Bearer" and scheme.lower() != b"bearer":
+        rest = b""
+    try:
+        token = rest.strip().decode("ascii")
+    except UnicodeDecodeError:
+        token = ""
+    if not token:
         raise unauthenticated("The Authorization header must read 'Bearer <access token>'.", b"invalid_request")
-    return token.decode("ascii")
+    return token
 
 
 def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, identifier: str) -> Caller:
     # The answer to a GET may be kept and compared, so what is left is not in it unless it was asked for.
-    asked = headers.get(b"x-cost") == b"1"
-    tells = asked or (None if scope.get("method") != "GET" else False)
+    tells = True if headers.get(b"x-cost") == b"1" else False if scope.get("method") == "GET" else None
     client = scope.get("client")
+    agent, device = headers.get(b"user-agent"), headers.get(b"x-device-id")
     return Caller(
         actor,
         client[0] if client else "",
-        headers.get(b"user-agent", b"")[:400].decode("latin-1"),
-        headers.get(b"x-device-id", b"")[:100].decode("latin-1"),
+        agent[:400].decode("latin-1") if agent else "",
+        device[:100].decode("latin-1") if device else "",
         identifier,
-        tells_cost=tells,
+        "",
+        tells,
     )
 
 

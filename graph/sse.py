@@ -126,7 +126,7 @@ class GraphQLOverSSE:
             raise EnvelopeError(message, 406, "NOT_ACCEPTABLE")
         if method == "POST":
             check_body_headers(headers)
-            return envelope.from_body(await self._requests.body(headers, receive))
+            return envelope.from_body(await self._requests.body(scope, headers, receive))
         return self._requests.from_url(scope)
 
     async def _check_get(self, request: OperationRequest, caller: Caller) -> None:

@@ -1,14 +1,21 @@
 """uvicorn's protocols, with answers that say what was wrong where its own are mute or log a traceback."""
 
+import asyncio
+import re
 import secrets
 from asyncio import BaseTransport, TimerHandle, Transport
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import orjson
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from runtime.exchange import EXCHANGE, Exchange
+
+# A request target that is its path.
+PLAIN_TARGET = re.compile(rb"/[A-Za-z0-9._~/-]*")
 # After the application has let go of a socket, its client may take this long to read what is left.
 LINGER_SECONDS = 10.0
 MAX_HEADER_BYTES = 64_000
@@ -28,11 +35,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     on_stop: Callable[[], None] | None = None
 
+    _forwarded = False
+    _quiet_since = 0.0
     _in_headers = True
     _header_bytes = 0
     _refused = False
     _late = False
     _header_timer: TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # Only a request that was forwarded needs to pass who reads the forwarding.
+        self._direct = self.app.app if isinstance(self.app, ProxyHeadersMiddleware) else self.app
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Transport, transport))
@@ -40,17 +54,84 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_header_timer()
+        super()._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_headers, self._header_bytes = True, 1
+        self._in_headers, self._header_bytes, self._forwarded = True, 1, False
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif name[:12] == b"x-forwarded-":
+            self._forwarded = True
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
+        """As uvicorn's; what is unusual about a request takes uvicorn's own way."""
         self._in_headers = False
         self._stop_header_timer()
-        super().on_headers_complete()
+        parser, cycle, url = self.parser, self.cycle, self.url
+        pipelined = cycle is not None and not cycle.response_complete
+        unusual = pipelined or self._forwarded or self.expect_100_continue or self.limit_concurrency is not None
+        ends = parser.should_upgrade() or not parser.should_keep_alive() or parser.get_http_version() != "1.1"
+        if unusual or ends or not PLAIN_TARGET.fullmatch(url):
+            super().on_headers_complete()
+            return
+        scope = cast(dict[str, Any], self.scope)
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["path"] = url.decode("ascii")
+        scope["raw_path"] = url
+        scope["query_string"] = b""
+        self.cycle = scope["extensions"][EXCHANGE] = Exchange(
+            self.scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            self.access_log,
+            self.server_state.default_headers,
+            asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=True,
+            on_response=self.on_response_complete,
+        )
+        self._start_asgi_task(self.cycle, self._direct)
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but for one timer a connection instead of one an answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._quiet_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_later(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that has been kept open for nothing."""
+        self.timeout_keep_alive_task = None
+        if self._in_headers and self._header_bytes:
+            return  # the headers' own timer runs
+        if self.cycle is not None and not self.cycle.response_complete:
+            return  # its answer will start the timer again
+        left = self._quiet_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_later(left)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+    def _look_later(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Data that arrives leaves the timer be; it looks for itself."""
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -64,6 +145,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_headers and self._header_timer is None and not self._refused:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._headers_late)
+
+    def handle_websocket_upgrade(self) -> None:
+        super()._unset_keepalive_if_required()  # the connection is the socket's from now on
+        super().handle_websocket_upgrade()
 
     def shutdown(self) -> None:
         super().shutdown()

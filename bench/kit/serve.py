@@ -1,4 +1,5 @@
-"""Serve an ASGI application as the platform serves its own: the same uvicorn settings, the same garbage collection.
+"""Serve an ASGI application on uvicorn as it comes: uvloop, httptools, no access log, and the garbage collection that
+the platform has.
 
 python -m bench.kit.serve MODULE:NAME PORT [factory]
 """
@@ -8,12 +9,23 @@ import sys
 
 import uvicorn
 
-from runtime.serving import listen, server_config
+from runtime.serving import listen
 
 
 def main() -> None:
     name, port, *rest = sys.argv[1:]
-    config = server_config(name, factory="factory" in rest)
+    config = uvicorn.Config(
+        name,
+        factory="factory" in rest,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_keep_alive=30,
+    )
     config.load()
     gc.collect()
     gc.freeze()

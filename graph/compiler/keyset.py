@@ -11,10 +11,12 @@ import binascii
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
+from asyncpg.pgproto import pgproto
 
 from domain.errors import BadUserInputError
 from graph.compiler.projection import Projection, Scalar, ToOne
@@ -69,33 +71,44 @@ def _unpack(text: str) -> list[Any]:
     raise BadUserInputError(f"{text[:60]!r} is not a cursor: pass one that a `cursor` field or `pageInfo` gave.")
 
 
+# An operation looks at its cursor once to find its plan and once for each key: a small memory spares all but the first.
+@lru_cache(maxsize=64)
 def null_mask(text: str) -> tuple[bool, ...]:
     """Which key values of a cursor are null: it shapes the predicate."""
-    return tuple(value is None for value in _unpack(text)[1:])
+    return tuple([value is None for value in _unpack(text)[1:]])
 
 
 def _parse(python_type: Any, value: Any) -> Any:
     if python_type in (datetime, date):
         return python_type.fromisoformat(value)
-    if python_type in (UUID, Decimal):
-        return python_type(value)
+    if python_type is UUID:
+        return pgproto.UUID(value)
+    if python_type is Decimal:
+        return Decimal(value)
     if not isinstance(value, bool if python_type is bool else int if python_type is int else str):
         raise ValueError("another type")
     return value
 
 
-def decode(text: str, expected: str, keys: list[Key]) -> list[Any]:
+def decode(text: str, expected: str, keys: list[Key]) -> tuple[Any, ...]:
     """The key values of a cursor; BadUserInputError when it belongs to another list or order."""
+    return _values(text, expected, tuple([key.scalar.python_type for key in keys]))
+
+
+@lru_cache(maxsize=64)
+def _values(text: str, expected: str, types: tuple[Any, ...]) -> tuple[Any, ...]:
     values = _unpack(text)
-    if values[0] != expected or len(values) != len(keys) + 1:
+    if values[0] != expected or len(values) != len(types) + 1:
         raise BadUserInputError(
             "This cursor belongs to another list or another `orderBy`: use it with the arguments it came from."
         )
     try:
-        return [
-            None if value is None else _parse(key.scalar.python_type, value)
-            for key, value in zip(keys, values[1:], strict=True)
-        ]
+        return tuple(
+            [
+                None if value is None else _parse(python_type, value)
+                for python_type, value in zip(types, values[1:], strict=True)
+            ]
+        )
     except (ValueError, TypeError, AttributeError, InvalidOperation):
         raise BadUserInputError("This cursor is damaged: start again without it.") from None
 

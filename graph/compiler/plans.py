@@ -188,7 +188,7 @@ class Planner:
         return target
 
     def _by_id(self, builder: Builder, target: Projection, leaf: Leaf) -> Conditions:
-        slot = builder.slots.leaf(leaf, "uuid", lambda text: ids.decode(target.prefix, text), part=target.prefix)
+        slot = builder.slots.leaf(leaf, "uuid", lambda text: ids.parameter(target.prefix, text), part=target.prefix)
         return partial(_has_id, builder, slot)
 
     def _nodes(self, builder: Builder, leaf: Leaf, details: list[FieldDetails]) -> str:
@@ -199,7 +199,7 @@ class Planner:
             return "'[]'::json"
         prefixes = builder.slots.leaf(leaf, "text[]", lambda texts: [ids.prefix_of(text) for text in texts])
         uuids = builder.slots.leaf(
-            leaf, "uuid[]", lambda texts: [ids.decode(ids.prefix_of(text), text) for text in texts]
+            leaf, "uuid[]", lambda texts: [ids.parameter(ids.prefix_of(text), text) for text in texts]
         )
 
         def conditions(row: Row) -> list[str]:

@@ -4,14 +4,18 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLID,
     GraphQLInputType,
+    GraphQLInt,
     GraphQLSchema,
+    GraphQLString,
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
@@ -97,8 +101,7 @@ class Prepared:
     document: DocumentNode
     operation: OperationDefinitionNode
     fragments: dict[str, FragmentDetails]
-    types: dict[str, GraphQLInputType]
-    uses: dict[str, frozenset[str]]
+    shapes: dict[str, Callable[[Any], Hashable]]
     plain: tuple[PlainVariable, ...] | None
     plans: "OrderedDict[Hashable, Any]" = field(default_factory=OrderedDict)
 
@@ -131,16 +134,27 @@ class Prepared:
 
     def plan_key(self, variables: dict[str, Any]) -> Hashable:
         """Equal for variables that lead to the same statement."""
-        return tuple(
-            (name, _shape_of_use(kind, self.uses[name], variables[name]))
-            for name, kind in self.types.items()
-            if name in variables
-        )
+        return tuple([(name, of(variables[name])) for name, of in self.shapes.items() if name in variables])
 
     def remember(self, key: Hashable, plan: Any) -> None:
         self.plans[key] = plan
         while len(self.plans) > PLANS_KEPT:
             self.plans.popitem(last=False)
+
+
+def _shape_of_plain(value: Any) -> Hashable:
+    return value is None
+
+
+def _shapes(types: dict[str, GraphQLInputType], uses: dict[str, set[str]]) -> dict[str, Callable[[Any], Hashable]]:
+    """What of each variable's value leads to another statement; of most only whether it is null."""
+    plain = {GraphQLID, GraphQLString, GraphQLInt}
+    return {
+        name: _shape_of_plain
+        if not uses[name] and get_nullable_type(kind) in plain
+        else partial(_shape_of_use, kind, frozenset(uses[name]))
+        for name, kind in types.items()
+    }
 
 
 def _shape_of_use(kind: GraphQLInputType, uses: frozenset[str], value: Any) -> Hashable:
@@ -195,6 +209,4 @@ def prepare(schema: GraphQLSchema, document: DocumentNode, operation: OperationD
                     if use and name in uses:
                         uses[name].add(use)
     plain = _plain(operation.variable_definitions or (), types)
-    return Prepared(
-        document, operation, fragments, types, {name: frozenset(found) for name, found in uses.items()}, plain
-    )
+    return Prepared(document, operation, fragments, _shapes(types, uses), plain)

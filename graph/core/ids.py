@@ -1,6 +1,9 @@
 """API ids: a type prefix and a UUIDv7, as in `ac_019a2b3c-…`."""
 
+from collections.abc import Callable
 from uuid import UUID
+
+from asyncpg.pgproto import pgproto
 
 from domain.errors import BadUserInputError
 
@@ -13,12 +16,17 @@ def prefix_of(text: str) -> str:
     return text.rpartition("_")[0]
 
 
-def decode(prefix: str, text: str) -> UUID:
+def decode(prefix: str, text: str, kind: Callable[[str], UUID] = UUID) -> UUID:
     """The uuid of an id that must have this prefix; BadUserInputError says which was expected."""
     found, _, rest = text.rpartition("_")
     if found != prefix:
         raise BadUserInputError(f"{text[:80]!r} is not an id of the expected type: it must begin with '{prefix}_'.")
     try:
-        return UUID(rest)
+        return kind(rest)
     except ValueError:
         raise BadUserInputError(f"{text[:80]!r} is not a valid id: expected '{prefix}_' and a UUID.") from None
+
+
+def parameter(prefix: str, text: str) -> UUID:
+    """As `decode`, for a statement's parameter and nothing else: made in a sixth of the time, but orjson refuses it."""
+    return decode(prefix, text, pgproto.UUID)
