@@ -147,10 +147,6 @@ class GraphQLOverHTTP:
             if not self._batches:
                 raise
             return self._batches.read(batch.items)
-        except BatchError as batch:
-            if not self._batches:
-                raise
-            return self._batches.read(batch.items)
 
     async def _get(
         self, request: OperationRequest, caller: Caller, answer_type: bytes, if_none_match: bytes | None
