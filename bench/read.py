@@ -65,12 +65,7 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
     chosen = set(filter(None, given.servers.split(",")))
     programs = len({app for name, _, app, _ in OTHERS if not chosen or name in chosen})
     check_pool(given.pool, 1 + programs + (2 if given.peers else 0))
-    folder = servers.folder / "bench"
-    folder.mkdir()
-    tell("Migrating, and making the data set: 20 organizations, 5,000 aircraft, 50,000 parents, 300,000 children.")
-    logging.configure("WARNING")
-    upgrade(Settings(_env_file=None, database_url=with_database(servers.postgres.url, DATABASE)))
-    tenants = asyncio.run(data.load(with_database(servers.postgres.admin_url, DATABASE)))
+    tenants, folder = prepare(servers)
     tell("Starting the servers.")
     load = stack.enter_context(generator())
     compared, tokens = start_all(stack, servers, tenants, folder, given.pool, chosen)
@@ -99,6 +94,16 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
         "figures": figures,
         "ratios": report.ratios(figures),
     }
+
+
+def prepare(servers: Throwaway) -> tuple[list[data.Tenant], Path]:
+    """The organizations of the data set, and a folder for what is written."""
+    folder = servers.folder / "bench"
+    folder.mkdir()
+    tell("Migrating, and making the data set: 20 organizations, 5,000 aircraft, 50,000 parents, 300,000 children.")
+    logging.configure("WARNING")
+    upgrade(Settings(_env_file=None, database_url=with_database(servers.postgres.url, DATABASE)))
+    return asyncio.run(data.load(with_database(servers.postgres.admin_url, DATABASE))), folder
 
 
 def measure(

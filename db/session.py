@@ -1,17 +1,28 @@
 """Write sessions. The organization is set after every begin, so it vanishes with the transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import NullPool
 
+from db.events import outbox
 from db.rls import APP_ROLE, SYSTEM_ROLE
+from runtime.logging import get_logger
 from runtime.settings import Settings
+
+# Says which organizations have new events to whoever keeps answers: their ids, or "" for all.
+COMMITS = "opsgraph_commits"
+NOTIFY = text("SELECT pg_notify(:channel, :organizations)")
+MOST_NAMED = 100  # a notification holds 8,000 bytes
+Announce = Callable[[Collection[UUID]], Awaitable[bool]]
+
+log = get_logger(__name__)
 
 SET_SCOPE = text("SELECT set_config('app.org_id', :org, true), set_config('app.user_id', :user, true)")
 
@@ -33,7 +44,14 @@ def _set_scope(session: Session, _transaction: SessionTransaction, connection: A
 
 
 class Database:
-    """The process's write engines: `app` for requests and jobs, `system` for sign-in, relay and sweeps."""
+    """The process's write engines: `app` for requests and jobs, `system` for sign-in, relay and sweeps.
+
+    Whoever keeps answers must hear of a commit before the one who asked for it does. A process that serves sets
+    `announce`, which tells them quickly, and answers whether it could. Without it, and when it could not, they are
+    told by a notification of PostgreSQL's, which costs busy servers much of their throughput.
+    """
+
+    announce: Announce | None = None
 
     def __init__(self, settings: Settings, *, pooled: bool = True) -> None:
         self.settings = settings
@@ -70,16 +88,47 @@ class Database:
                 expire_on_commit=False,
                 info={"org_id": org_id, "user_id": user_id},
             ) as session,
+            self._announced(session),
             session.begin(),
         ):
             yield session
+            await self._before_commit(session)
 
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[AsyncSession]:
         """One transaction as the system role, across organizations; only sign-in, relay and sweeps use it."""
-        async with AsyncSession(self.system, expire_on_commit=False) as session, session.begin():
+        async with (
+            AsyncSession(self.system, expire_on_commit=False) as session,
+            self._announced(session),
+            session.begin(),
+        ):
             yield session
+            await self._before_commit(session)
+
+    @asynccontextmanager
+    async def _announced(self, session: AsyncSession) -> AsyncIterator[None]:
+        """Around a transaction: after its commit, and only then, those who keep answers are told."""
+        yield
+        organizations = session.info.get(outbox.COMMITTED)
+        if not organizations or self.announce is None or await self.announce(organizations):
+            return
+        try:
+            async with self.system.begin() as connection:
+                await connection.execute(NOTIFY, _notification(organizations))
+        except (SQLAlchemyError, OSError) as error:
+            # It is committed, so it must not look as if it had failed. The relay's hint will tell them.
+            log.warning("commit not announced", error=repr(error))
+
+    async def _before_commit(self, session: AsyncSession) -> None:
+        session.info[outbox.COMMITTED] = organizations = outbox.concerned(session)
+        if organizations and self.announce is None:
+            await session.execute(NOTIFY, _notification(organizations))
 
     async def close(self) -> None:
         await self.app.dispose()
         await self.system.dispose()
+
+
+def _notification(organizations: Collection[UUID]) -> dict[str, str]:
+    named = ",".join(map(str, organizations)) if len(organizations) <= MOST_NAMED else ""
+    return {"channel": COMMITS, "organizations": named}

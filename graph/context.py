@@ -1,7 +1,9 @@
 """What a process holds: database, Redis, sign-in, live events and the engine."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from redis.asyncio import Redis
 
@@ -9,6 +11,7 @@ from db.reads import ReadPool
 from db.session import Database
 from domain.events.live import LiveHub
 from domain.events.relay import Relay
+from domain.events.versions import Versions
 from domain.identity.tenancy import Authenticator
 from graph.compiler.prepared import World
 from graph.engine import Engine
@@ -29,6 +32,8 @@ class Platform:
         self.redis: Redis | None = hints.connect(settings.redis_url) if settings.redis_url else None
         self.authenticator = Authenticator(self.db, settings)
         self.live = LiveHub(self.db, self.redis)
+        self.versions = Versions(self.db, self.redis)
+        self.db.announce = self._announce
         self.engine = Engine(self.world, self)
         if self.engine.tracer is not None:
             self.engine.tracer.instrument(self.db.app)
@@ -38,6 +43,7 @@ class Platform:
     async def start(self) -> None:
         await self.authenticator.start()
         await self.live.start()
+        await self.versions.start()
         self._spawn(Relay(self.db, self.redis).run())
 
     def _spawn(self, work: Any) -> None:
@@ -49,8 +55,15 @@ class Platform:
         """Say, without waiting, that something was committed: relay and workers look at once."""
         self._spawn(hints.committed(self.redis))
 
+    async def _announce(self, organizations: Collection[UUID]) -> bool:
+        """Before a mutation is answered, no process confirms an answer that is older; False when some may."""
+        for org_id in organizations:
+            self.versions.committed(org_id)
+        return await hints.commits(self.redis, organizations)
+
     async def close(self) -> None:
         await self.live.close()
+        await self.versions.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -11,6 +11,7 @@ FIELD, OBJECT, ROW, COUNT = 1, 5, 10, 200
 POINT = 10
 
 REFUSED = 1
+UNCHANGED = 1  # a conditional GET that is answered 304
 MUTATION = 20  # for each root field
 SUBSCRIPTION = 20
 INTROSPECTION = 500  # for each root field: graphql-core resolves it field by field

@@ -19,7 +19,7 @@ from graphql.execution.values import VariableValues
 from domain.context import Actor
 from domain.errors import BadUserInputError, OperationError
 from graph import cost
-from graph.compiler.plans import Plan, Planner
+from graph.compiler.plans import Plan, Planner, render
 from graph.compiler.prepared import World
 from graph.core.payloads import PassThroughExecutor, Rendered
 from graph.core.run import Run
@@ -170,6 +170,17 @@ class Engine:
         except OperationError as error:
             raise refuse(error) from None
 
+    async def price(self, request: OperationRequest, caller: Caller) -> int:
+        """What an operation will cost; 0 when it will be refused."""
+        try:
+            known = await self.open(request, caller)
+            variables = self.preparer.coerce(known, request.variables)
+            if known.is_query and caller.actor is not None:
+                return self._plan(known, variables, caller.actor).cost
+            return self._price(known, self._check_roots(known, variables, caller))
+        except RefusedError:
+            return 0
+
     def _plan(self, known: Known, variables: VariableValues, actor: Actor) -> Plan:
         found = self.planner.known(known, variables.coerced, actor)
         if found is not None:
@@ -200,6 +211,8 @@ class Engine:
                 plan = self._plan(known, variables, actor)
             else:
                 OPERATIONS.plans_hit += 1
+            if caller.condition is not None and caller.condition.applies(plan, actor):
+                return await caller.condition.answer(self, account, plan, coerced, actor, self._row)
             price = plan.cost
             if price > account.allowance.operation or not self.throttle.spend(account, price, now):
                 await self._pay(account, price)
@@ -327,15 +340,6 @@ class Engine:
         await self.documents.close()
         if self.tracer is not None:
             self.tracer.close()
-
-
-def render(plan: Plan, row: Any, end: bytes) -> bytes:
-    """The response of a compiled query; `end` closes it."""
-    parts = [b'{"data":{']
-    for prefix, rendered in zip(plan.prefixes, row, strict=True):
-        parts += (prefix, rendered or b"null")
-    parts += (plan.suffix, b"}", end)
-    return b"".join(parts)
 
 
 def _outcome(result: ExecutionResult) -> Outcome:

@@ -30,6 +30,14 @@ class EnvelopeError(Exception):
         self.headers = headers
 
 
+class BatchError(EnvelopeError):
+    """The body is an array of `items`; whoever runs batches catches it."""
+
+    def __init__(self, items: list[Any]) -> None:
+        super().__init__("Batching is off; send one JSON object for each request, not an array.")
+        self.items = items
+
+
 def from_body(body: bytes) -> OperationRequest:
     """The request in the body of a POST."""
     if not body:
@@ -37,7 +45,7 @@ def from_body(body: bytes) -> OperationRequest:
     value = parse_json(body, "The request body")
     if not isinstance(value, dict):
         if isinstance(value, list):
-            raise EnvelopeError("Batching is off; send one JSON object for each request, not an array.")
+            raise BatchError(value)
         raise EnvelopeError(f"The request body is {kind(value)}; send a JSON object with a 'query'.")
     return from_object(value, nested=body.count(b"{") + body.count(b"[") > SHALLOW, nul=b"\\u0000" in body)
 

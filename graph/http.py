@@ -27,9 +27,10 @@ from graph.answers import (
     request_id,
     trace_headers,
 )
+from graph.batches import Batches
 from graph.context import Platform
 from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
-from graph.envelope import EnvelopeError
+from graph.envelope import BatchError, EnvelopeError
 from graph.errors import masked
 from graph.operations import Caller, OperationRequest, Outcome
 from graph.pages import GraphiQLPage
@@ -43,6 +44,7 @@ from graph.requests import (
     merged,
     unauthenticated,
 )
+from graph.versions import Condition
 from runtime import metrics
 from runtime.exchange import EXCHANGE
 from runtime.settings import Settings
@@ -50,6 +52,8 @@ from runtime.settings import Settings
 ALLOW = b"GET, POST, OPTIONS"
 # A vary header names what an answer depends on besides its address.
 VARY: Header = (b"vary", b"accept, accept-encoding, authorization")
+# Statuses that every client gets, also those that want 200 whatever the answer says.
+PLAIN = (304, 429)
 CACHE_NOTHING: tuple[Header, ...] = (VARY, NO_STORE)
 CACHE_CHECKED: tuple[Header, ...] = (VARY, (b"cache-control", b"private, no-cache"))
 # The head of an ordinary answer, but for the request's id, the time and the length.
@@ -68,6 +72,7 @@ class GraphQLOverHTTP:
         self._platform = platform
         self._page = page
         self._requests = Requests(settings)
+        self._batches = Batches(platform)
         self._cors = Cors(settings)
         self._compress = settings.compress_above_bytes
 
@@ -87,18 +92,15 @@ class GraphQLOverHTTP:
             request = await self._request(scope, headers, receive)
             actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
             caller = caller_of(scope, headers, actor, identifier)
-            outcome = (method == "GET" and await self._refused_by_get(request, caller)) or (
-                await self._platform.engine.execute(request, caller)
-            )
+            if isinstance(request, list):
+                outcome = await self._batches.execute(request, caller)
+            elif method == "GET":
+                outcome = await self._get(request, caller, answer_type, headers.get(b"if-none-match"))
+            else:
+                outcome = await self._platform.engine.execute(request, caller)
             # Whoever counts requests between us and the client must see that this one was one too many.
-            status = outcome.status if answer_type is media.GRAPHQL_JSON or outcome.status == 429 else 200
-            body = outcome.body
-            caching = (*CACHE_NOTHING, *outcome.headers) if outcome.headers else CACHE_NOTHING
-            if method == "GET" and outcome.started and outcome.status == 200:
-                tag = entity_tag(body, answer_type)
-                caching = (*CACHE_CHECKED, (b"etag", tag))
-                if is_known(tag, headers.get(b"if-none-match")):
-                    status, body = 304, b""
+            status = outcome.status if answer_type is media.GRAPHQL_JSON or outcome.status in PLAIN else 200
+            body, caching = outcome.body, _caching(outcome) if outcome.headers else CACHE_NOTHING
         except EnvelopeError as error:
             status, body = error.status, error_body(str(error), error.code)
             caching = (*CACHE_NOTHING, *error.headers)
@@ -133,20 +135,41 @@ class GraphQLOverHTTP:
         head = HEADS[media] % (identifier.encode(), perf_counter() - started, len(body))
         return bool(exchange.answer(head, body))
 
-    async def _request(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> OperationRequest:
+    async def _request(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> OperationRequest | list[OperationRequest]:
         if scope["method"] == "GET":
             return self._requests.from_url(scope)
         check_body_headers(headers)
-        return envelope.from_body(await self._requests.body(scope, headers, receive))
-
-    async def _refused_by_get(self, request: OperationRequest, caller: Caller) -> Outcome | None:
-        """The answer to a GET that cannot be prepared; raises when it holds something other than a query."""
         try:
-            kind = (await self._platform.engine.open(request, caller)).kind
+            return envelope.from_body(await self._requests.body(scope, headers, receive))
+        except BatchError as batch:
+            if not self._batches:
+                raise
+            return self._batches.read(batch.items)
+
+    async def _get(
+        self, request: OperationRequest, caller: Caller, answer_type: bytes, if_none_match: bytes | None
+    ) -> Outcome:
+        """The answer to a GET: with a tag when it may be kept, 304 when the client has it. Raises EnvelopeError for
+        anything other than a query."""
+        engine = self._platform.engine
+        try:
+            kind = (await engine.open(request, caller)).kind
         except RefusedError as refused:
             return refused.outcome
         if kind is OperationType.QUERY:
-            return None
+            # An answer that tells what is left of the budget is another one each time.
+            if not caller.tells_cost:
+                condition = Condition(self._platform.versions, answer_type, if_none_match)
+                caller = caller._replace(condition=condition)
+            outcome = await engine.execute(request, caller)
+            if not outcome.started or outcome.status != 200 or outcome.headers:
+                return outcome
+            tag = entity_tag(outcome.body, answer_type)
+            if is_known(tag, if_none_match):
+                outcome = Outcome(b"", status=304)
+            return outcome._replace(headers=((b"etag", tag),))
         other = "POST" if kind is OperationType.MUTATION else "WebSocket, or to /graphql/stream"
         raise EnvelopeError(
             f"A GET can only run a query, and this is a {kind.value}; send it by {other}.",
@@ -203,6 +226,12 @@ class GraphQLOverHTTP:
         await send({"type": "http.response.body", "body": body if method != "HEAD" else b""})
         known = method if method in ("GET", "OPTIONS") else "other"
         metrics.REQUESTS.observe("/graphql", known, status, perf_counter() - started)
+
+
+def _caching(outcome: Outcome) -> tuple[Header, ...]:
+    """The answer's own headers, and who may keep it: the client, when it has a tag to compare it by."""
+    kept = CACHE_CHECKED if outcome.headers[0][0] == b"etag" else CACHE_NOTHING
+    return (*kept, *outcome.headers)
 
 
 def _negotiated(headers: dict[bytes, bytes]) -> bytes:

@@ -2,9 +2,12 @@
 
 Named tuples: as immutable as frozen dataclasses, and made in a third of the time."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.context import Actor
+
+if TYPE_CHECKING:
+    from graph.versions import Condition
 
 
 class OperationRequest(NamedTuple):
@@ -18,7 +21,8 @@ class OperationRequest(NamedTuple):
 
 class Caller(NamedTuple):
     """Who asks and from where. `actor` is None without a token; `address` is the client's IP address;
-    `last_event_id` is the cursor of the last event that a reconnecting event stream got."""
+    `last_event_id` is the cursor of the last event that a reconnecting event stream got. `condition` is that of a GET:
+    the answer may be 304."""
 
     actor: Actor | None
     address: str = ""
@@ -27,6 +31,7 @@ class Caller(NamedTuple):
     request_id: str = ""
     last_event_id: str = ""
     tells_cost: bool | None = None
+    condition: "Condition | None" = None
 
 
 class Outcome(NamedTuple):

@@ -6,7 +6,7 @@ Whoever listens also polls the database, so a lost hint costs milliseconds and n
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -35,6 +35,11 @@ def events_channel(org_id: UUID) -> str:
     return f"opsgraph:events:{org_id}"
 
 
+def commits_channel(org_id: UUID) -> str:
+    """The channel on which a process says that it committed events of an organization."""
+    return f"opsgraph:commits:{org_id}"
+
+
 def connect(url: str) -> Redis:
     """A client whose dead connections are noticed; it connects lazily, so a missing server raises later."""
     client: Redis = Redis.from_url(url, socket_connect_timeout=1, health_check_interval=5, decode_responses=True)
@@ -51,10 +56,15 @@ async def committed(redis: Redis | None) -> None:
     await publish_all(redis, [(OUTBOX, ""), (JOBS, "")])
 
 
-async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -> None:
-    """Send several hints in one round trip. After a failure nothing is tried for a second."""
+async def commits(redis: Redis | None, organizations: Collection[UUID]) -> bool:
+    """Say that events of these organizations were committed; whether everyone who follows them has been told."""
+    return await publish_all(redis, [(commits_channel(org_id), "") for org_id in organizations])
+
+
+async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -> bool:
+    """Send several hints in one round trip; whether Redis took them. After a failure nothing is tried for a second."""
     if redis is None or not hints or time.monotonic() < _silent_until.get(redis, 0.0):
-        return
+        return False
     try:
         async with asyncio.timeout(PUBLISH_TIMEOUT), redis.pipeline(transaction=False) as pipe:
             for channel, payload in hints:
@@ -63,6 +73,8 @@ async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -
     except ERRORS as error:
         _silent_until[redis] = time.monotonic() + SILENCE_AFTER_FAILURE
         log.warning("hint not sent", channel=hints[0][0], error=repr(error))
+        return False
+    return True
 
 
 class Listener:

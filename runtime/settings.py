@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     )
     persisted_queries: bool = Field(True, description="Automatic persisted queries, while operations are open.")
     persisted_query_seconds: int = Field(86_400, ge=60, description="An unused automatic one is forgotten after this.")
+    batch_size: int = Field(
+        0, ge=0, le=100, description="Operations that one request may hold, as a JSON array; 0 switches batches off."
+    )
     rate_limit_factor: float = Field(1.0, ge=0, description="Multiplies the plans' budgets; 0 means no rate limits.")
     cost_in_answers: bool = Field(
         True, description="Every answer tells its cost; otherwise the header `x-cost: 1` asks for it."

@@ -67,8 +67,12 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def template(servers: Throwaway) -> str:
-    """The name of the migrated database that others are copied from."""
+    """The name of the migrated database that others are copied from. No command in it forgets an event."""
+    from tests import logged
+
     upgrade(Settings(_env_file=None, environment="test", database_url=with_database(servers.postgres.url, TEMPLATE)))
+    for statement in logged.statements():
+        servers.postgres.psql(statement, TEMPLATE)
     return TEMPLATE
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from functools import partial
 from uuid import UUID
 
 import workers.identity.letters
@@ -28,6 +29,7 @@ class Service:
         self.identity = WorkerIdentity()
         self.db = Database(settings)
         self.redis = hints.connect(settings.redis_url)
+        self.db.announce = partial(hints.commits, self.redis)
         self.queue = Queue(settings)
         self.runner = Runner(self.db, self.redis, settings, self.identity)
         self._tasks: list[asyncio.Task[None]] = []

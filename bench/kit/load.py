@@ -40,6 +40,7 @@ class Order:
     sample: int
     server_pid: int
     database_pid: int
+    status: int = 200  # or 304, whose answers have no body
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,12 @@ class WrongAnswerError(Exception):
 class Run:
     """The state that the connections of one measurement share."""
 
-    def __init__(self, requests: list[bytes], digests: list[str], sample: int) -> None:
+    def __init__(self, requests: list[bytes], digests: list[str], sample: int, status: int = 200) -> None:
         self.requests = requests
         self.digests = digests
         self.sample = sample
+        self.status = b"%d" % status
+        self.bodiless = status == 304
         self.sent = 0
         self.latencies: list[float] = []
         self.measuring = False
@@ -142,10 +145,10 @@ class Client(asyncio.Protocol):
             self.head = data
             return False
         found = LENGTH.search(data, 0, end)
-        if found is None or data[9:12] != b"200":
+        if data[9:12] != self.run.status or (found is None) != self.run.bodiless:
             self.run.fail(f"the answer is {data[:600]!r}")
             return False
-        self.missing = int(found[1]) - (len(data) - end - 4)
+        self.missing = (int(found[1]) if found else 0) - (len(data) - end - 4)
         if self.sampled:
             self.body = [data[end + 4 :]]
         return True
@@ -162,7 +165,7 @@ class Client(asyncio.Protocol):
 
 async def measure(order: Order, kept: dict[str, list[str]]) -> Figures:
     loop = asyncio.get_running_loop()
-    run = Run([b64decode(each) for each in kept["requests"]], kept["digests"], order.sample)
+    run = Run([b64decode(each) for each in kept["requests"]], kept["digests"], order.sample, order.status)
     for number in range(order.connections):
         start = number * len(run.requests) // order.connections
         await loop.create_connection(partial(Client, run, start), "127.0.0.1", order.port)

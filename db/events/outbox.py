@@ -5,6 +5,7 @@ inserted while its transaction still waits for a row lock could get a smaller po
 transaction it waits for; inserted last, when all locks are held, positions follow an aggregate's commits.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,8 @@ from uuid_utils.compat import uuid7
 from db.base import Base
 
 HELD = "outbox"
+CONCERNED = "outbox.concerned"
+COMMITTED = "outbox.committed"
 _marks: WeakKeyDictionary[SessionTransaction, int] = WeakKeyDictionary()
 
 
@@ -44,6 +47,17 @@ class OutboxEvent(Base):
 def record(session: AsyncSession, pending: OutboxEvent) -> None:
     """Insert `pending` as the last thing this transaction does before it commits."""
     session.sync_session.info.setdefault(HELD, []).append(pending)
+
+
+def concern(session: AsyncSession, organizations: Iterable[UUID]) -> None:
+    """Say that this transaction inserted events of these organizations by other means than `record`."""
+    session.sync_session.info.setdefault(CONCERNED, set()).update(organizations)
+
+
+def concerned(session: AsyncSession) -> frozenset[UUID]:
+    """The organizations that will have new events when this transaction commits."""
+    info = session.sync_session.info
+    return frozenset(pending.org_id for pending in info.get(HELD, ())).union(info.get(CONCERNED, ()))
 
 
 @event.listens_for(Session, "before_commit")

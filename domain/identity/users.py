@@ -4,11 +4,12 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import cast, func, select, update
+from sqlalchemy.dialects.postgresql import JSON, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from db.events import outbox
 from db.identity.memberships import Membership
 from db.identity.organizations import OrganizationKind
 from db.identity.sessions import EndReason
@@ -176,7 +177,14 @@ async def update_profile(ctx: Ctx, *, expected_version: int, **values: Any) -> U
     before, after = change(user, **values)
     if after:
         ctx.record("user.updated", "usr", user.id, before=before, after=after)
+        await _tell_others(ctx, "user.updated", before, after)
     return user.id
+
+
+async def _tell_others(ctx: Ctx, type: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Record an event of the actor, who is locked, in every other organization that sees them."""
+    changed = func.identity_person_changed(type, cast(before, JSON), cast(after, JSON), ctx.now)
+    outbox.concern(ctx.session, await ctx.session.scalars(select(changed)))
 
 
 async def create_superuser(settings: Settings, email: str, name: str, password: str) -> UUID:

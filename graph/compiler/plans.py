@@ -1,8 +1,9 @@
 """Plans: a statement, the readers of its parameters, and how its columns become the response."""
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
-from functools import partial
+import hashlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, cast
 
 from graphql import GraphQLField, GraphQLObjectType
@@ -13,6 +14,7 @@ from domain.context import Actor
 from domain.errors import BadUserInputError
 from graph.compiler.aggregates import aggregate_sql
 from graph.compiler.build import Builder, Conditions
+from graph.compiler.coverage import Coverage
 from graph.compiler.expressions import Row
 from graph.compiler.prepared import MAX_NODES, Prepared, World
 from graph.compiler.projection import Projection
@@ -38,6 +40,20 @@ class Plan:
     others: tuple[str, ...] = ()
     self_scoped: bool = False
     cost: int = 0
+    logged: bool = False
+    """Whether the organization's version decides what it shows; see `graph.compiler.coverage`."""
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Equal for plans that show the same of the same data."""
+        text = repr((self.sql, self.keys, self.prefixes, self.suffix, self.self_scoped))
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+    @cached_property
+    def versioned(self) -> "Plan":
+        """The same, and as the last column the organization's version in the snapshot of the others; null while
+        events wait for their numbers."""
+        return replace(self, sql=f"SELECT r.*, event_version() FROM ({self.sql}) r")
 
     def arguments(self, variables: dict[str, Any], actor: Actor) -> list[Any]:
         return [read(variables, actor) for read in self.readers]
@@ -79,11 +95,21 @@ class Columns:
         )
 
 
+def render(plan: Plan, row: Sequence[bytes | None], end: bytes) -> bytes:
+    """The response of a compiled query from the columns of its row; `end` closes it."""
+    parts = [b'{"data":{']
+    for prefix, rendered in zip(plan.prefixes, row, strict=True):
+        parts += (prefix, rendered or b"null")
+    parts += (plan.suffix, b"}", end)
+    return b"".join(parts)
+
+
 class Planner:
     """Builds plans, checks access while doing so, and keeps them with their operation."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._coverage = Coverage(world.registry, world.roots)
 
     def known(self, prepared: Prepared, coerced: dict[str, Any], actor: Actor) -> Plan | None:
         """The plan of a query when it was made before for such variables and the same permissions."""
@@ -123,7 +149,11 @@ class Planner:
                 self_scoped = self_scoped or root.self_scoped
                 columns.add(key, self._root(builder, root, query.fields[name], details))
         self.world.access.check(builder.touched, actor.permissions)
-        return columns.plan(builder, others=tuple(others), self_scoped=self_scoped)
+        plan = columns.plan(builder, others=tuple(others), self_scoped=self_scoped)
+        if others:
+            return plan
+        logged = self._coverage.covers(query.name, builder.touched, plan.sql, self_scoped=self_scoped)
+        return replace(plan, logged=logged and bool(plan.sql))
 
     def _root(self, builder: Builder, root: Root, definition: GraphQLField, details: list[FieldDetails]) -> str:
         if root.kind == "many":

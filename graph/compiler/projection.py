@@ -46,10 +46,12 @@ ACTOR = ActorBinds()
 
 @dataclass(kw_only=True)
 class FieldBase:
-    """What every field of a projection has; `name` is the GraphQL name."""
+    """What every field of a projection has; `name` is the GraphQL name. `logged` is False for what can change
+    without an event of the organization, though the projection is logged."""
 
     description: str
     requires: StrEnum | None = None
+    logged: bool = True
     deprecated: str | None = None
     name: str = ""
     attribute: str = ""
@@ -101,6 +103,7 @@ class Projection:
     requires: StrEnum | None
     visible: Expression | None
     default_order: tuple[str, ...]
+    logged: bool = False
     fields: dict[str, FieldBase] = field(default_factory=dict)
     implements: tuple[str, ...] = ()
 
@@ -135,6 +138,7 @@ def column(
     id_prefix: str | None = None,
     requires: StrEnum | None = None,
     deprecated: str | None = None,
+    logged: bool = True,
 ) -> Any:
     """A column of the table, under the attribute's name or `source`. Its type and nullability are the model's.
 
@@ -152,6 +156,7 @@ def column(
         id_prefix=id_prefix,
         requires=requires,
         deprecated=deprecated,
+        logged=logged,
     )
 
 
@@ -164,6 +169,7 @@ def computed(
     filter: bool = False,
     order: bool = False,
     requires: StrEnum | None = None,
+    logged: bool = True,
 ) -> Any:
     """An SQL expression over the row (and the actor), of `python_type`. It only shows: a TypeError says why."""
     if filter or order:
@@ -173,7 +179,12 @@ def computed(
             " column and show it by `column`."
         )
     return Scalar(
-        description=description, python_type=python_type, expression=expression, nullable=nullable, requires=requires
+        description=description,
+        python_type=python_type,
+        expression=expression,
+        nullable=nullable,
+        requires=requires,
+        logged=logged,
     )
 
 
@@ -185,6 +196,7 @@ def to_one(
     on: Join | None = None,
     nullable: bool | None = None,
     requires: StrEnum | None = None,
+    logged: bool = True,
 ) -> Any:
     """An edge to one object. With `via`, null when that column is null, unless `nullable` says otherwise:
     pass nullable=True when the row may be invisible to who asks."""
@@ -195,6 +207,7 @@ def to_one(
         on=on,
         nullable=nullable,  # type: ignore[arg-type]  # None is settled from the column in `projection`
         requires=requires,
+        logged=logged,
     )
 
 
@@ -205,6 +218,7 @@ def to_many(
     via: str | None = None,
     on: Join | None = None,
     requires: StrEnum | None = None,
+    logged: bool = True,
 ) -> Any:
     """A connection to many objects."""
     return ToMany(target=target, description=description, via=via, on=on, requires=requires)
@@ -239,16 +253,18 @@ def projection(
     default_order: tuple[str, ...] = ("id",),
     visible: Expression | None = None,
     implements: tuple[str, ...] = (),
+    logged: bool = False,
 ) -> Callable[[type[Any]], Projection]:
     """Declare a projection of `model`. `prefix` starts its ids; `requires` guards the type wherever it appears;
     `default_order` names fields, "-" before one for descending; `visible` is a row predicate; `implements` names
-    interfaces, beside `Node`."""
+    interfaces, beside `Node`. `logged` promises that every transaction that changes what it shows records an event,
+    in each organization that sees it."""
 
     def declare(cls: type[Any]) -> Projection:
         description = pyinspect.cleandoc(cls.__doc__ or "")
         if not description:
             raise TypeError(f"{cls.__name__} needs a docstring: it is the type's description")
-        made = Projection(cls.__name__, description, model, prefix, requires, visible, default_order)
+        made = Projection(cls.__name__, description, model, prefix, requires, visible, default_order, logged)
         made.implements = implements
         own_id = Scalar(
             description=f"Global id, `{prefix}_…`.",

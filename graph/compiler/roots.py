@@ -11,7 +11,8 @@ class Root:
     """A compiled root field: one object by id, one by a condition, or a connection.
 
     `self_scoped` roots also see what belongs to the signed-in user outside the organization (their own user,
-    their memberships elsewhere); they run on a connection that names the user as well.
+    their memberships elsewhere); they run on a connection that names the user as well. `logged` is False when what
+    the field shows of a logged projection can change without an event of the organization.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Root:
     description: str
     where: Expression | None = None
     self_scoped: bool = False
+    logged: bool = True
 
 
 def one(name: str, target: Declared, description: str) -> Root:
@@ -34,13 +36,14 @@ def many(
     *,
     where: Expression | None = None,
     self_scoped: bool = False,
+    logged: bool = True,
 ) -> Root:
     """`name(first, after, last, before, where, orderBy): TargetConnection!`
 
     `where` limits the list further. A list of a global table needs it to find its rows by an index: row-level
     security alone would look at every row of the platform.
     """
-    return Root(name, "many", target, description, where, self_scoped=self_scoped)
+    return Root(name, "many", target, description, where, self_scoped=self_scoped, logged=logged)
 
 
 def aggregate(name: str, target: Declared, description: str) -> Root:

@@ -21,7 +21,7 @@ Types = Annotated[
 ]
 
 
-@projection(EventLog, prefix="ev", requires=Permission.EVENT_READ, default_order=("-sequence",))
+@projection(EventLog, prefix="ev", requires=Permission.EVENT_READ, default_order=("-sequence",), logged=True)
 class Event:
     """Something that happened in the organization. Events are numbered without gaps and never change."""
 

@@ -39,7 +39,7 @@ describe(
 )
 
 
-@projection(AircraftRow, prefix="ac", requires=Permission.FLEET_READ, default_order=("registration",))
+@projection(AircraftRow, prefix="ac", requires=Permission.FLEET_READ, default_order=("registration",), logged=True)
 class Aircraft:
     """An aircraft that the organization operates or maintains. Its totals are the sum of its utilisation log."""
 

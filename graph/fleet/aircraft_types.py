@@ -32,7 +32,9 @@ describe(
 )
 
 
-@projection(AircraftTypeRow, prefix="at", requires=Permission.FLEET_READ, default_order=("manufacturer", "model"))
+@projection(
+    AircraftTypeRow, prefix="at", requires=Permission.FLEET_READ, default_order=("manufacturer", "model"), logged=True
+)
 class AircraftType:
     """A type of aircraft, like Airbus A320-214. Manufacturer and model together are unique in the organization."""
 

@@ -29,7 +29,7 @@ describe(
 )
 
 
-@projection(UtilisationEntryRow, prefix="ut", requires=Permission.FLEET_READ, default_order=("-flownOn",))
+@projection(UtilisationEntryRow, prefix="ut", requires=Permission.FLEET_READ, default_order=("-flownOn",), logged=True)
 class UtilisationEntry:
     """One entry of an aircraft's utilisation log. Entries are never changed or deleted: `correctUtilisation` adds a
     correction. An aircraft's totals are the sum of its entries."""

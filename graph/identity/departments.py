@@ -18,7 +18,7 @@ from graph.core.mutations import mutation
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
-@projection(DepartmentRow, prefix="dep", requires=Permission.DEPARTMENT_READ, default_order=("name",))
+@projection(DepartmentRow, prefix="dep", requires=Permission.DEPARTMENT_READ, default_order=("name",), logged=True)
 class Department:
     """A part of the organization, like line maintenance or stores."""
 
@@ -30,7 +30,13 @@ class Department:
     updated_at = column("When it was last changed.", order=True)
 
 
-@projection(DepartmentMembershipRow, prefix="dpm", requires=Permission.DEPARTMENT_READ, default_order=("createdAt",))
+@projection(
+    DepartmentMembershipRow,
+    prefix="dpm",
+    requires=Permission.DEPARTMENT_READ,
+    default_order=("createdAt",),
+    logged=True,
+)
 class DepartmentMembership:
     """A person's place in a department."""
 

@@ -27,7 +27,7 @@ def _built_in(row: Any) -> Any:
     return func.array(select(key).where(key.in_(list(BUILT_IN))).scalar_subquery())
 
 
-@projection(MembershipRow, prefix="mem", requires=Permission.MEMBER_READ, default_order=("createdAt",))
+@projection(MembershipRow, prefix="mem", requires=Permission.MEMBER_READ, default_order=("createdAt",), logged=True)
 class Membership:
     """A person's place in the organization you work in, with their roles."""
 

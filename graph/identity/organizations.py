@@ -20,7 +20,7 @@ from graph.core.mutations import mutation
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
-@projection(OrganizationRow, prefix="org", default_order=("name",))
+@projection(OrganizationRow, prefix="org", default_order=("name",), logged=True)
 class Organization:
     """A tenant: a business that uses the platform. You see the one you work in and those you may switch to."""
 
@@ -47,11 +47,17 @@ class Organization:
         requires=Permission.ORGANIZATION_READ,
     )
     max_sessions = column("How many sessions a person may have at once.", requires=Permission.ORGANIZATION_READ)
-    plan = column("How much its people may ask for.", enum=OrganizationPlan, requires=Permission.ORGANIZATION_READ)
+    # The operator of the platform sets it, by SQL and without an event.
+    plan = column(
+        "How much its people may ask for.",
+        enum=OrganizationPlan,
+        requires=Permission.ORGANIZATION_READ,
+        logged=False,
+    )
     is_platform = column("Whether it anchors superusers and holds no customer data.")
-    version = column("Counts changes; pass it as `expectedVersion`.")
+    version = column("Counts changes; pass it as `expectedVersion`.", logged=False)
     created_at = column("When it was made.", order=True)
-    updated_at = column("When it was last changed.")
+    updated_at = column("When it was last changed.", logged=False)
 
 
 organization = one_self(
@@ -68,6 +74,7 @@ organization_list = many(
         select(MembershipRow.org_id).where(MembershipRow.user_id == actor.user_id).union(select(actor.org_id))
     ),
     self_scoped=True,
+    logged=False,  # others have logs of their own
 )
 
 

@@ -18,7 +18,7 @@ from graph.core.mutations import mutation
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
-@projection(RoleRow, prefix="rol", requires=Permission.MEMBER_READ, default_order=("name",))
+@projection(RoleRow, prefix="rol", requires=Permission.MEMBER_READ, default_order=("name",), logged=True)
 class Role:
     """A role that the organization defined itself. The built-in ones are the enum BuiltInRole."""
 

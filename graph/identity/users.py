@@ -23,7 +23,7 @@ from graph.identity.inputs import EXPECTED_VERSION, given
 EMAIL = "An e-mail address; upper and lower case alike."
 
 
-@projection(UserRow, prefix="usr", default_order=("name",), implements=("Actor",))
+@projection(UserRow, prefix="usr", default_order=("name",), implements=("Actor",), logged=True)
 class User:
     """A person. You see those who are or were members of the organization you work in."""
 
@@ -56,19 +56,21 @@ def _own_roles(me: Any, actor: ActorBinds) -> Any:
     )
 
 
-@projection(UserRow, prefix="vwr", visible=lambda m, actor: m.id == actor.user_id)
+@projection(UserRow, prefix="vwr", visible=lambda m, actor: m.id == actor.user_id, logged=True)
 class Viewer:
     """You, signed in: who you are, where you work and what you may do there."""
 
+    # What concerns the account alone is an event of one organization at most, of those that show it.
     name = column("What you are called.")
     email = column("The e-mail address you sign in with.")
     time_zone = column("Your IANA time zone.")
-    email_verified_at = column("When you verified your e-mail address.")
-    is_superuser = column("Whether you may sign in to any organization.")
+    email_verified_at = column("When you verified your e-mail address.", logged=False)
+    is_superuser = column("Whether you may sign in to any organization.", logged=False)
     is_impersonating = computed(
         "Whether you work, as a superuser, in an organization you are no member of.",
         bool,
         lambda m, actor: m.is_superuser & ~_own_roles(m, actor).exists(),
+        logged=False,
     )
     permissions = computed(
         "Everything your roles allow in the organization you work in.",
@@ -99,6 +101,7 @@ class Viewer:
             .correlate(me, other)
             .exists()
         ),
+        logged=False,
     )
     user = to_one("User", "You, as others see you.", on=lambda me, other, _: other.id == me.id, nullable=True)
     sessions = to_many("Session", "Your sessions, on all devices and in all organizations.", via="user_id")
@@ -108,7 +111,7 @@ class Viewer:
         on=lambda _, other, actor: other.id == actor.session_id,
         nullable=True,
     )
-    version = column("Counts changes of your profile; pass it as `expectedVersion`.")
+    version = column("Counts changes of your profile; pass it as `expectedVersion`.", logged=False)
 
 
 viewer = one_self(

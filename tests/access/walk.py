@@ -107,10 +107,17 @@ def every_field(schema: GraphQLSchema, root: GraphQLObjectType, word: str, an_id
 
 
 def everything(
-    kind: GraphQLObjectType, an_id: str, depth: int, inside: tuple[str, ...] = (), schema: GraphQLSchema | None = None
+    kind: GraphQLObjectType,
+    an_id: str,
+    depth: int,
+    inside: tuple[str, ...] = (),
+    schema: GraphQLSchema | None = None,
+    *,
+    branch: bool = False,
 ) -> str:
     """A selection of every field of a type, to a depth, lists of fifty; with the schema, also of every type that an
-    interface or union may be. Names begin with the type, so that fragments on different types never clash."""
+    interface or union may be. In a branch names begin with the type, so that fragments on different types never
+    clash."""
     parts = ["__typename"]
     within = (*inside, kind.name)
     for name, field in kind.fields.items():
@@ -118,14 +125,15 @@ def everything(
         called = call(name, field, an_id)
         if "first" in field.args:
             called = f"{name}(first: 50)"
-        called = f"{kind.name}_{name}: {called}"
+        if branch:
+            called = f"{kind.name}_{name}: {called}"
         if not is_composite_type(target):
             parts.append(called)
         elif isinstance(target, GraphQLObjectType) and depth > 0 and name != "edges" and target.name not in inside:
             parts.append(f"{called} {{ {everything(target, an_id, depth - 1, within, schema)} }}")
         elif is_abstract_type(target) and schema is not None and depth > 0:
             branches = [
-                f"... on {each.name} {{ {everything(each, an_id, min(depth, 2) - 1, within, schema)} }}"
+                f"... on {each.name} {{ {everything(each, an_id, min(depth, 2) - 1, within, schema, branch=True)} }}"
                 for each in schema.get_possible_types(target)
             ]
             parts.append(f"{called} {{ __typename {' '.join(branches)} }}")

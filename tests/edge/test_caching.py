@@ -4,8 +4,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from db.events import outbox
 from graph.answers import is_known
 from tests.edge.conftest import Person
+from tests.factories.events import event
 
 NAMES = {"query": "{ organizations { nodes { name } } }"}
 GRAPHQL = "application/graphql-response+json"
@@ -26,10 +28,11 @@ async def test_an_unchanged_answer_is_304(client: httpx.AsyncClient, person: Per
 
 
 async def test_a_change_is_seen_at_once(client: httpx.AsyncClient, person: Person) -> None:
-    """Before its event is numbered, or even recorded: the answer itself makes the tag."""
+    """Before its event is numbered: the answer itself makes the tag."""
     first = await client.get("/graphql", params=NAMES, headers=person.headers)
     async with person.db.tenant(person.org_id, person.user_id) as session:
         await session.execute(text("UPDATE organizations SET name = 'Other' WHERE id = :id"), {"id": person.org_id})
+        outbox.record(session, event(person.org_id))
     known = {"if-none-match": first.headers["etag"]}
     second = await client.get("/graphql", params=NAMES, headers=person.headers | known)
     assert second.status_code == 200

@@ -4,12 +4,14 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from db.events import outbox
 from db.identity.organizations import Organization
 from db.session import Database
 from domain.context import Actor
 from runtime.settings import Settings
 from tests.factories import identity
 from tests.factories.api import Api
+from tests.factories.events import event
 from tests.factories.identity import Person
 
 
@@ -17,6 +19,7 @@ async def in_time_zone(db: Database, actor: Actor, time_zone: str) -> None:
     """Move the actor's organization."""
     async with db.tenant(actor.org_id, actor.user_id) as session:
         await session.execute(update(Organization).where(Organization.id == actor.org_id).values(time_zone=time_zone))
+        outbox.record(session, event(actor.org_id))
 
 
 @pytest.fixture

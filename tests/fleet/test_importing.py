@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from sqlalchemy import event, func, select
 
 from db.fleet.aircraft import Aircraft
-from db.fleet.aircraft_types import AircraftCategory, AircraftType
+from db.fleet.aircraft_types import AircraftType
 from db.fleet.utilisation import UtilisationEntry
 from db.identity.organizations import Organization
 from db.session import Database
@@ -197,17 +197,8 @@ async def test_manufacture_after_the_first_flight(db: Database, actor: Actor) ->
 
 
 async def test_types(db: Database, actor: Actor) -> None:
-    async with fleet.command(db, actor) as ctx:
-        for model in ("A320-214", "A320-232"):
-            ctx.session.add(
-                AircraftType(
-                    org_id=actor.org_id,
-                    manufacturer="Airbus",
-                    model=model,
-                    icao_designator="A320",
-                    category=AircraftCategory.AEROPLANE,
-                )
-            )
+    for model in ("A320-214", "A320-232"):
+        await fleet.aircraft_type(db, actor, model=model)
     header = ["Reg", "Type", "Make", "S/N"]
     rows = [
         ["D-AA", "a320-214", "", "1"],
@@ -340,7 +331,8 @@ async def test_five_thousand_rows(db: Database, actor: Actor) -> None:
     assert len(report.created) == 5_000
     assert ("Reading rows", 5_000, 5_000) in steps
     assert steps[-1] == ("Writing", 5_008, 5_008)
-    assert len([text for text in statements if "outbox_pending" not in text]) == 7, statements
+    # One of them tells those who keep answers, because a command line knows of no quicker way.
+    assert len([text for text in statements if "outbox_pending" not in text]) == 8, statements
     assert took < 30, took  # a few seconds when the machine has nothing else to do
     assert (await load(db, actor, a_csv(*rows))).unchanged == 5_000
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
+from db.events import outbox
 from db.events.log import EventLog
 from db.events.outbox import OutboxEvent
 from db.identity.organizations import Organization
@@ -18,6 +19,7 @@ from domain.identity.upkeep import sweep
 from runtime.settings import Settings
 from tests.factories import identity
 from tests.factories.api import Api
+from tests.factories.events import event
 from tests.factories.identity import PASSWORD, Person
 
 ERRORS = "errors { code message path }"
@@ -115,6 +117,7 @@ async def test_sign_ins_at_once_keep_the_limit(api: Api, db: Database, owner: Pe
 async def test_the_limit_is_the_organizations(api: Api, db: Database, owner: Person) -> None:
     async with db.tenant(owner.org_id, owner.user_id) as session:
         await session.execute(update(Organization).where(Organization.id == owner.org_id).values(max_sessions=1))
+        outbox.record(session, event(owner.org_id))
     await api.done(SIGN_IN, input=credentials(owner))
     assert await api.as_(owner.token).code(WHO) == "UNAUTHENTICATED"
 
