@@ -11,8 +11,9 @@ import asyncpg
 Scope = tuple[str, str]  # organization and user, as Actor.scope gives them; "" for none
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
-# How long a read waits for a busy connection of its scope while others are free: twice what a read takes of late,
+# How long a read waits for a busy connection of its scope while others are free: some times what a read takes of late,
 # within these bounds, in seconds.
+PATIENCE = 4
 SHORTEST_PATIENCE, LONGEST_PATIENCE = 0.001, 0.020
 AVERAGED = 32  # reads, in the average of what one takes
 
@@ -187,7 +188,7 @@ class Shared:
             self._sweep_at = loop.call_later(self._patience(), self._sweep)
 
     def _patience(self) -> float:
-        return min(max(2 * self._usual, SHORTEST_PATIENCE), LONGEST_PATIENCE)
+        return min(max(PATIENCE * self._usual, SHORTEST_PATIENCE), LONGEST_PATIENCE)
 
     def _lost(self) -> None:
         self._open -= 1

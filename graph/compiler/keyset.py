@@ -61,17 +61,18 @@ def signature(projection: Projection, keys: list[Key]) -> str:
     return projection.prefix + ":" + ",".join(("-" if key.descending else "") + key.name for key in keys)
 
 
-def _unpack(text: str) -> list[Any]:
+# An operation looks at its cursor once to find its plan and once for each key: a small memory spares all but the first.
+@lru_cache(maxsize=64)
+def _unpack(text: str) -> tuple[Any, ...]:
     try:
         values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if isinstance(values, list) and len(values) > 1:
-            return values
+            return tuple(values)
     except (ValueError, binascii.Error):
         pass
     raise BadUserInputError(f"{text[:60]!r} is not a cursor: pass one that a `cursor` field or `pageInfo` gave.")
 
 
-# An operation looks at its cursor once to find its plan and once for each key: a small memory spares all but the first.
 @lru_cache(maxsize=64)
 def null_mask(text: str) -> tuple[bool, ...]:
     """Which key values of a cursor are null: it shapes the predicate."""
