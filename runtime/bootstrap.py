@@ -85,6 +85,11 @@ def prepare(folder: Path, root: Path) -> None:
 def create(folder: Path) -> None:
     """An environment with Python's own copy of pip. The copy is a wheel of plain files: unpacking it takes half a
     second, and what ensurepip does (pip from the zip installs pip and compiles it) about six."""
+    if folder.is_symlink():
+        raise BootstrapError(
+            f"{folder} is a link to {folder.resolve()}, which is not what requirements.lock asks for and is left as it is. "
+            "Remove the link, and an environment is made here."
+        )
     wheels = [
         wheel
         for place in (Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels"))

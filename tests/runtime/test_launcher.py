@@ -121,3 +121,13 @@ def test_uv_learns_what_pip_is_configured_with(tmp_path: Path, monkeypatch: pyte
     assert found["UV_INDEX"] == "file:///a file:///b"
     assert found["SSL_CERT_FILE"] == "/ca.pem"
     assert "UV_FIND_LINKS" not in found
+
+
+def test_what_a_link_leads_to_is_left_alone(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "kept").touch()
+    (tmp_path / ".venv").symlink_to(others)
+    with pytest.raises(bootstrap.BootstrapError, match="is a link"):
+        bootstrap.create(tmp_path / ".venv")
+    assert (others / "kept").exists()
