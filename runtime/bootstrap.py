@@ -87,8 +87,8 @@ def create(folder: Path) -> None:
     second, and what ensurepip does (pip from the zip installs pip and compiles it) about six."""
     if folder.is_symlink():
         raise BootstrapError(
-            f"{folder} is a link to {folder.resolve()}, which is not what requirements.lock asks for and is left as it is. "
-            "Remove the link, and an environment is made here."
+            f"{folder} is a link to {folder.resolve()}, which is not what requirements.lock asks for. "
+            "It is left as it is: remove the link, and an environment is made here."
         )
     wheels = [
         wheel
