@@ -60,12 +60,12 @@ class ReadPool:
             if self._transactional:
                 async with connection.transaction(readonly=True):
                     await connection.fetchrow(SET_LOCAL, *scope)
-                    result = await (connection.fetch if many else connection.fetchrow)(sql, *arguments)
+                    result = await (connection.fetch(sql, *arguments) if many else connection.first(sql, arguments))
             else:
                 if not found:
-                    await connection.fetchrow(SET_SCOPE, *scope)
+                    await connection.first(SET_SCOPE, [*scope])
                     whole = True
-                result = await (connection.fetch if many else connection.fetchrow)(sql, *arguments)
+                result = await (connection.fetch(sql, *arguments) if many else connection.first(sql, arguments))
         except BaseException as error:
             # A refused statement leaves a connection that has its scope as it was. A cancelled or broken exchange
             # leaves it in an unknown state.
@@ -80,6 +80,7 @@ class ReadPool:
     async def _connect(self) -> Connection:
         connection = await asyncpg.connect(
             self._url,
+            connection_class=Connection,
             statement_cache_size=0 if self._transactional else 500,
             max_cacheable_statement_size=0,
             max_cached_statement_lifetime=0,

@@ -4,12 +4,11 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import asyncpg
+from db.read_connection import ReadConnection as Connection
 
 Scope = tuple[str, str]  # organization and user, as Actor.scope gives them; "" for none
-Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 # How long a read waits for a busy connection of its scope while others are free: some times what a read takes of late,
 # within these bounds, in seconds.
