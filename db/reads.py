@@ -10,8 +10,9 @@ from typing import Any
 
 import asyncpg
 
+from db.read_connection import ReadConnection
 from db.rls import APP_ROLE
-from db.sharing import Connection, Scope, Shared
+from db.sharing import Scope, Shared
 from runtime.settings import Settings
 
 SET_SCOPE = "SELECT set_config('app.org_id', $1, false), set_config('app.user_id', $2, false)"
@@ -77,10 +78,10 @@ class ReadPool:
         self._shared.give_back(connection, place, perf_counter() - started)
         return result
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> ReadConnection:
         connection = await asyncpg.connect(
             self._url,
-            connection_class=Connection,
+            connection_class=ReadConnection,
             statement_cache_size=0 if self._transactional else 500,
             max_cacheable_statement_size=0,
             max_cached_statement_lifetime=0,
