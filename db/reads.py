@@ -10,8 +10,9 @@ from typing import Any
 
 import asyncpg
 
+from db.read_connection import ReadConnection
 from db.rls import APP_ROLE
-from db.sharing import Connection, Scope, Shared
+from db.sharing import Scope, Shared
 from runtime.settings import Settings
 
 SET_SCOPE = "SELECT set_config('app.org_id', $1, false), set_config('app.user_id', $2, false)"
@@ -60,12 +61,12 @@ class ReadPool:
             if self._transactional:
                 async with connection.transaction(readonly=True):
                     await connection.fetchrow(SET_LOCAL, *scope)
-                    result = await (connection.fetch if many else connection.fetchrow)(sql, *arguments)
+                    result = await (connection.fetch(sql, *arguments) if many else connection.first(sql, arguments))
             else:
                 if not found:
-                    await connection.fetchrow(SET_SCOPE, *scope)
+                    await connection.first(SET_SCOPE, [*scope])
                     whole = True
-                result = await (connection.fetch if many else connection.fetchrow)(sql, *arguments)
+                result = await (connection.fetch(sql, *arguments) if many else connection.first(sql, arguments))
         except BaseException as error:
             # A refused statement leaves a connection that has its scope as it was. A cancelled or broken exchange
             # leaves it in an unknown state.
@@ -77,9 +78,10 @@ class ReadPool:
         self._shared.give_back(connection, place, perf_counter() - started)
         return result
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> ReadConnection:
         connection = await asyncpg.connect(
             self._url,
+            connection_class=ReadConnection,
             statement_cache_size=0 if self._transactional else 500,
             max_cacheable_statement_size=0,
             max_cached_statement_lifetime=0,

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from runtime.exchange import EXCHANGE, Exchange
+from runtime.heads import END, HEADS, Head
 
 # A request target that is its path.
 PLAIN_TARGET = re.compile(rb"/[A-Za-z0-9._~/-]*")
@@ -39,6 +40,8 @@ class HttpProtocol(HttpToolsProtocol):
     _quiet_since = 0.0
     _in_headers = True
     _header_bytes = 0
+    _between = True  # whether the parser waits for a request to begin
+    _raw: bytes | None = None  # the head of the request that begins with the data at hand
     _refused = False
     _late = False
     _header_timer: TimerHandle | None = None
@@ -59,6 +62,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._between = False
         self._in_headers, self._header_bytes, self._forwarded = True, 1, False
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
@@ -74,6 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
         """As uvicorn's; what is unusual about a request takes uvicorn's own way."""
         self._in_headers = False
         self._stop_header_timer()
+        raw, self._raw = self._raw, None
         parser, cycle, url = self.parser, self.cycle, self.url
         pipelined = cycle is not None and not cycle.response_complete
         unusual = pipelined or self._forwarded or self.expect_100_continue or self.limit_concurrency is not None
@@ -86,7 +91,16 @@ class HttpProtocol(HttpToolsProtocol):
         scope["path"] = url.decode("ascii")
         scope["raw_path"] = url
         scope["query_string"] = b""
-        self.cycle = scope["extensions"][EXCHANGE] = Exchange(
+        self._begin(HEADS.remember(raw, scope) if raw is not None else None)
+
+    def on_message_complete(self) -> None:
+        self._between = True
+        super().on_message_complete()
+
+    def _begin(self, head: Head | None) -> Exchange:
+        """Starts to answer the request of `self.scope`."""
+        scope = cast(dict[str, Any], self.scope)
+        made = Exchange(
             self.scope,
             self.transport,
             self.flow,
@@ -99,7 +113,30 @@ class HttpProtocol(HttpToolsProtocol):
             keep_alive=True,
             on_response=self.on_response_complete,
         )
-        self._start_asgi_task(self.cycle, self._direct)
+        made.head = head
+        self.cycle = scope["extensions"][EXCHANGE] = made
+        self._start_asgi_task(made, self._direct)
+        return made
+
+    def _begin_known(self, data: bytes) -> bool:
+        """Starts to answer a request that arrived whole and whose head is known; False means: let the parser read."""
+        end = data.find(END) + len(END)
+        raw = data[:end]
+        head = HEADS.get(raw)
+        if head is None:
+            self._raw = raw
+            return False
+        if len(data) != end + head.length or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        scope = head.scope.copy()
+        scope["server"], scope["client"], scope["scheme"] = self.server, self.client, self.scheme
+        scope["state"] = self.app_state.copy()
+        scope["extensions"] = {CONNECTION: self}
+        self.scope = cast(Any, scope)
+        self._stop_header_timer()
+        self._in_headers = False
+        self._begin(head).arrive(data[end:])
+        return True
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but for one timer a connection instead of one an answer."""
@@ -136,6 +173,9 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return  # read and forgotten: closing with unread data would tear our answer away from the client
+        self._raw = None
+        if self._between and self._begin_known(data):
+            return
         # The parser keeps unfinished headers in memory without a limit of its own.
         if self._in_headers:
             self._header_bytes += len(data)

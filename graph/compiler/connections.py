@@ -101,9 +101,8 @@ class ConnectionSelect:
         if self.page.before:
             where.append(self._beyond(self.page.before, backward=True))
         order = keyset.order_by(self._columns(self.base), backward=self.page.backward)
-        columns = ", ".join(f'{sql} AS "{name}"' for name, sql in self.row.needed.items()) or "1 AS one"
         return (
-            f"SELECT {columns} FROM {self._from()} WHERE {' AND '.join(where)} "
+            f"SELECT {self.row.carried()} FROM {self._from()} WHERE {' AND '.join(where)} "
             f"ORDER BY {order} LIMIT {self.page.limit + self.extra}"
         )
 
