@@ -26,6 +26,8 @@ CONNECTION = "opsgraph.connection"
 HEADER_SECONDS = 30.0
 # What a refused client still sends is read for so long.
 FORGET_SECONDS = 2.0
+# Requests that may wait on one connection for the answer to an earlier one.
+MOST_WAITING = 32
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -61,12 +63,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError("too many requests in a row")  # the parser ends, and the connection with it
         super().on_message_begin()
         self._between = False
         self._in_headers, self._header_bytes, self._forwarded = True, 1, False
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_headers:
+            return  # a trailer: whoever stands before us to look at headers has not seen it
         name = name.lower()
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
@@ -138,6 +144,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._begin(head).arrive(data[end:])
         return True
 
+    def on_body(self, body: bytes) -> None:
+        self._header_bytes = 0
+        super().on_body(body)
+
     def on_response_complete(self) -> None:
         """As uvicorn's, but for one timer a connection instead of one an answer."""
         self.server_state.total_requests += 1
@@ -176,12 +186,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._raw = None
         if self._between and self._begin_known(data):
             return
-        # The parser keeps unfinished headers in memory without a limit of its own.
-        if self._in_headers:
-            self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES + len(data):
-                self.send_400_response("")
-                return
+        # The parser keeps unfinished headers and trailers in memory without a limit of its own.
+        self._header_bytes += len(data)
+        if self._header_bytes > MAX_HEADER_BYTES + len(data):
+            self.send_400_response("")
+            return
         super().data_received(data)
         if self._in_headers and self._header_timer is None and not self._refused:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._headers_late)
@@ -199,6 +208,11 @@ class HttpProtocol(HttpToolsProtocol):
         """Let go of a client that takes nothing, with what it has not taken."""
         self.transport.abort()
 
+    def _is_answering(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        cycle = self.cycle
+        return bool(self.pipeline) or (cycle is not None and not (cycle.response_complete or cycle.more_body))
+
     def _stop_header_timer(self) -> None:
         if self._header_timer is not None:
             self._header_timer.cancel()
@@ -213,10 +227,16 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()  # opened in advance, as browsers do, and never used
 
     def send_400_response(self, msg: str) -> None:
+        if self._is_answering():
+            # What came before is answered, in its order; then the connection ends.
+            self._refused = True
+            self._stop_header_timer()
+            self.cycle.keep_alive = False
+            return
         if self._late:
             status, code = b"408 Request Timeout", "REQUEST_TIMEOUT"
             text = f"The request's headers did not arrive within {HEADER_SECONDS:g} s; send them at once."
-        elif self._header_bytes > MAX_HEADER_BYTES and self._in_headers:
+        elif self._header_bytes > MAX_HEADER_BYTES:
             status, code = b"431 Request Header Fields Too Large", "HEADERS_TOO_LARGE"
             text = f"The request's URL and headers are larger than {MAX_HEADER_BYTES} bytes; send less in them."
         else:
@@ -234,6 +254,9 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         self._refused = True
         self._stop_header_timer()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # its body is what is wrong: nobody waits for it any longer
+            self.cycle.message_event.set()
         self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + body)
         self.transport.write_eof()
         self.loop.call_later(FORGET_SECONDS, self.transport.close)
