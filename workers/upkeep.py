@@ -1,6 +1,7 @@
 """What has to be done once a day."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -20,7 +21,7 @@ async def run(db: Database) -> None:
     end sessions that expired."""
     async with db.platform() as session:
         made = await session.scalar(ENSURE, {"months": MONTHS_AHEAD})
-        forgotten = (await session.execute(FORGET_JOBS)).rowcount  # type: ignore[attr-defined]
+        result: Any = await session.execute(FORGET_JOBS)
     async with db.platform() as session:
         ended = await sweep(session, datetime.now(UTC))
-    log.info("upkeep", partitions=made, jobs_forgotten=forgotten, sessions_expired=ended)
+    log.info("upkeep", partitions=made, jobs_forgotten=result.rowcount, sessions_expired=ended)
