@@ -28,10 +28,8 @@ ONLINE = [
     *index_sql("users", tenant=False),
     "DROP INDEX CONCURRENTLY IF EXISTS ix_outbox_pending_org_id",
     "CREATE INDEX CONCURRENTLY ix_outbox_pending_org_id ON outbox_pending (org_id)",
-    "DROP INDEX CONCURRENTLY IF EXISTS ix_utilisation_entries_anew",
-    "CREATE INDEX CONCURRENTLY ix_utilisation_entries_anew ON utilisation_entries (org_id, aircraft_id, flown_on, id)",
     f"DROP INDEX CONCURRENTLY IF EXISTS {FLOWN}",
-    f"ALTER INDEX ix_utilisation_entries_anew RENAME TO {FLOWN}",
+    f"CREATE INDEX CONCURRENTLY {FLOWN} ON utilisation_entries (org_id, aircraft_id, flown_on, id)",
 ]
 
 
