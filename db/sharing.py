@@ -73,7 +73,7 @@ class Shared:
 
     def give_back(self, connection: ReadConnection, place: Place, seconds: float) -> None:
         """Ends a loan that lasted so long."""
-        if connection.is_closed():
+        if connection.is_closed() or not self._size:
             self.discard(connection, place)
             return
         self._usual += (seconds - self._usual) / AVERAGED
@@ -89,6 +89,7 @@ class Shared:
         self._done(place)
 
     async def close(self) -> None:
+        self._size = 0  # what is given back later is closed then
         for connection in list(self._free):
             await connection.close(timeout=2)
         self._free.clear()
@@ -159,6 +160,8 @@ class Shared:
         elif place.waiting:
             turn = place.waiting.popleft()
         else:
+            # Who waited and was cancelled may have been the last to know the place that this comes from.
+            place = self._places.setdefault(place.scope, place)
             place.free.append(connection)
             self._free[connection] = place
             return
@@ -208,8 +211,8 @@ class Shared:
                     return
 
     def _forget_if_empty(self, place: Place) -> None:
-        if not (place.free or place.reads):
-            self._places.pop(place.scope, None)
+        if not (place.free or place.reads) and self._places.get(place.scope) is place:
+            del self._places[place.scope]
 
 
 def _drop_cancelled(queue: deque[Turn]) -> None:

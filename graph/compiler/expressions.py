@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from graph.compiler.projection import ACTOR, Expression, Join, Projection, Scalar
 from graph.compiler.slots import Slots
 
-DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 PLACEHOLDER = re.compile(r"\{actor\.(\w+)\}")
 
 
