@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from graph.compiler.projection import Declared
 from graph.compiler.roots import Root
+from graph.core.followed import Followed
 from graph.core.mutations import Mutation
 from graph.core.subscriptions import Subscription
 
@@ -18,7 +19,7 @@ class Room:
     facets: list[Declared] = field(default_factory=list)
     queries: list[Root] = field(default_factory=list)
     mutations: list[Mutation] = field(default_factory=list)
-    subscriptions: list[Subscription] = field(default_factory=list)
+    subscriptions: list[Subscription | Followed] = field(default_factory=list)
 
 
 def merge(rooms: Iterable[Room]) -> Room:
