@@ -234,7 +234,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][SOCKET] = self  # type: ignore[index,assignment]  # uvicorn's own type is narrower
+            self.scope["extensions"][SOCKET] = self  # type: ignore[assignment]  # uvicorn's own type is narrower
 
     def write_text(self, head: bytes, body: bytes, tail: bytes) -> bool:
         """Send these as one text, now; False when that cannot be, because the client takes no more or is gone."""

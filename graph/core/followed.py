@@ -1,10 +1,11 @@
 """Subscriptions that follow the log. Which events they show, and what of them, depends on the arguments and on what the
 actor may see, so a message is made once for all who asked the same and may see the same."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
+from uuid import UUID
 
 import orjson
 from graphql import FieldNode, GraphQLError, GraphQLObjectType, VariableNode
@@ -24,12 +25,25 @@ from graph.core.resolvers import arguments_of, description_of
 from graph.core.run import Run, payload_keys, payload_plan
 from graph.core.subscriptions import message_type, subscription_field
 
-if TYPE_CHECKING:
-    from domain.events.reading import EventRow
+
+class LogEvent(Protocol):
+    """What decides whether and how an event of the log is shown."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def target_type(self) -> str: ...
+    @property
+    def target_id(self) -> UUID: ...
+    @property
+    def actor_id(self) -> UUID | None: ...
+
 
 # What a message shows of an event, by payload field (entities by UUID); None for an event that is not shown.
 Shown = dict[str, Any] | None
-Select = Callable[["EventRow"], Shown]
+Select = Callable[[LogEvent], Shown]
 
 AFTER = "A `cursor` got before: what happened after it comes first. Null: from now on."
 WHERE = (
@@ -133,9 +147,10 @@ class Bound:
     def cost(self) -> int:
         return self.plan.cost if self.plan is not None else 0
 
-    async def render(self, event: "EventRow", values: dict[str, Any], cursor: str) -> bytes | None:
+    async def render(self, event: LogEvent, values: dict[str, Any], cursor: str) -> bytes | None:
         """The JSON of one message; None when it is not to be sent."""
-        run, columns = self.run, iter(())
+        run = self.run
+        columns: Iterator[bytes | None] = iter(())
         if self.plan is not None:
             ids = [values.get(name) for name in self.shown]
             if self.chosen is not None:
@@ -145,10 +160,10 @@ class Bound:
             if self.chosen is not None and not self._is_told(event, row[-1]):
                 return None
             columns = iter(row)
-        parts = []
+        parts: list[bytes] = []
         for key, name in self.names.items():
             if name in self.shown:
-                value = next(columns) or b"null"
+                value: bytes = next(columns) or b"null"
             elif name == "__typename":
                 value = b'"%b"' % self.kind.encode()
             else:
@@ -156,7 +171,7 @@ class Bound:
             parts.append(b'"%b":%b' % (key.encode(), value))
         return b'{"data":{"%b":{%b}}}' % (self.key.encode(), b",".join(parts))
 
-    def _is_told(self, event: "EventRow", matches: bool | None) -> bool:
+    def _is_told(self, event: LogEvent, matches: bool | None) -> bool:
         """`matches` is null for what is gone or hidden."""
         assert self.chosen is not None
         if matches is None and self.chosen.target.visible is not None:

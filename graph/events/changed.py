@@ -1,19 +1,17 @@
 """`<entity>Changed`: what happens to the objects of one type, declared in one line."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
 import strawberry
 
 from domain.errors import BadUserInputError
 from graph.compiler.projection import Declared
 from graph.core import ids as global_ids
-from graph.core.followed import Followed, Select, Shown
+from graph.core.followed import Followed, LogEvent, Select, Shown
 from graph.events.log import Event
 
-if TYPE_CHECKING:
-    from domain.events.reading import EventRow
-
+EVENT: Any = Event  # type checkers take it for the class that it was declared by
 MOST_IDS = 1_000
 IDS = f"Only these objects, at most {MOST_IDS:,}; null for all."
 DESCRIPTION = """Every event of an object of the type {name} as it happens, and before that those after `after`.
@@ -34,7 +32,7 @@ def changed(target: Declared, *, name: str | None = None, requires: StrEnum | No
             raise BadUserInputError(f"`ids` has {len(ids)} ids: give at most {MOST_IDS}, or use `where`.")
         wanted = None if ids is None else frozenset(global_ids.decode(target.prefix, each) for each in ids)
 
-        def shown(event: "EventRow") -> Shown:
+        def shown(event: LogEvent) -> Shown:
             if event.target_type != target.prefix or (wanted is not None and event.target_id not in wanted):
                 return None
             return {
@@ -58,7 +56,7 @@ def changed(target: Declared, *, name: str | None = None, requires: StrEnum | No
         },
         entities={
             entity: (target, "The object as it is when the message is made; null when it is gone or does not match."),
-            "event": (Event, "The event itself; needs the permission EVENT_READ."),
+            "event": (EVENT, "The event itself; needs the permission EVENT_READ."),
         },
         subject=entity,
     )

@@ -11,6 +11,7 @@ from graph.compiler.abstract import case, to_any
 from graph.compiler.projection import column, computed, projection, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core.followed import Select, followed
+from graph.core.room import Listened
 
 Types = Annotated[
     list[str] | None,
@@ -83,4 +84,4 @@ def events(types: Types = None) -> Select:
 event_aggregate = aggregate("eventAggregate", Event, "How much happened, by type, target or time.")
 
 QUERIES = [event, event_list, event_aggregate]
-SUBSCRIPTIONS = [events]
+SUBSCRIPTIONS: list[Listened] = [events]
