@@ -170,7 +170,9 @@ class Channel:
         while (subscriber := self._join(last, express)) is None:
             missed, last = await self._missed(last)
             for message in missed:
-                yield message.outcome
+                if express is None or not express(message.outcome.body):
+                    yield message.outcome
+            await asyncio.sleep(0)  # others have their turn, also when nothing had to be waited for
         try:
             while True:
                 yield (await subscriber.take()).outcome
