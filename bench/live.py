@@ -17,7 +17,8 @@ from time import perf_counter, sleep
 from typing import Any
 
 from bench.kit import machine
-from bench.kit.platform import Place, PlatformError, platform, sign_in
+from bench.kit.asking import SetUpError, sign_in
+from bench.kit.platform import Place, platform
 from bench.kit.programs import Program, ProgramError, program
 from bench.living.crowd import Caller, CrowdError, crowd, raise_limit
 from bench.living.writer import Writer, writer
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> int:
         with platform() as place, crowd() as caller:
             bench = Bench(place, caller, given)
             made = asyncio.run(bench.run())
-    except (PlatformError, ProgramError, CrowdError) as error:
+    except (SetUpError, ProgramError, CrowdError) as error:
         tell(f"opsgraph bench live: {error}")
         return 1
     print(json.dumps({"benchmark": "live", "machine": described, **made}) if given.json else text(made))
@@ -81,7 +82,8 @@ class Bench:
         place.grow(40, flights=0)
         self.ours = place.serve()
         self.bare = self._bare(place.stack)
-        self.tokens = [sign_in(self.ours.port, place.tenants[0], number) for number in range(people)]
+        tenant = place.tenants[0]
+        self.tokens = [sign_in(self.ours.port, tenant.email(number), tenant.slug) for number in range(people)]
 
     async def run(self) -> dict[str, Any]:
         ours, bare = self.ours, self.bare

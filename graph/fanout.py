@@ -270,6 +270,8 @@ class Channel:
                     delay = await self._wait(delay, error)
 
     async def _wait(self, delay: float, error: BaseException) -> float:
+        if isinstance(error, ValueError):
+            raise error  # a value that the driver does not take: waiting does not help
         log.warning("subscriptions wait for the database", org_id=str(self._org_id), error=repr(error))
         await asyncio.sleep(delay)
         return min(delay * 2, LAST_RETRY)

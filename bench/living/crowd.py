@@ -19,9 +19,7 @@ from typing import Any, cast
 import orjson
 import uvloop
 
-from bench.kit.programs import STOP, environment
-from runtime import processes
-from runtime.paths import PROJECT
+from bench.kit.programs import piped
 
 NUMBER, CURSOR = b'"sequence":', b'"cursor":"'
 AT_ONCE = 64  # connections that are being opened
@@ -307,22 +305,8 @@ class Caller:
 
 @contextmanager
 def crowd() -> Iterator[Caller]:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "bench.living.crowd"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=PROJECT,
-        env=environment(),
-        start_new_session=True,
-        preexec_fn=processes.tied_to_us(signal.SIGKILL),  # noqa: PLW1509 - started before we have threads
-    )
-    try:
+    with piped("bench.living.crowd") as process:
         yield Caller(process)
-    finally:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        processes.stop(process, *STOP)
 
 
 def raise_limit() -> int:

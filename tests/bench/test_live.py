@@ -1,5 +1,5 @@
-"""The benchmark of live subscriptions, small: nothing is lost or doubled, and a message is made once for all who asked the
-same. How fast, is no matter for a test."""
+"""The benchmark of live subscriptions, small: nothing is lost or doubled, and a message is made once for all who want
+it. How fast, is no matter for a test."""
 
 import json
 
