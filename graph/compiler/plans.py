@@ -231,7 +231,8 @@ class Planner:
         if plan is None:
             builder = Builder(self.world, prepared, variables, actor.permissions)
             columns = Columns()
-            for index, (response_key, (target, details)) in enumerate(groups.items()):
+            for index, (response_key, (declared, details)) in enumerate(groups.items()):
+                target = self.world.registry.by_name[declared.name]  # with what leads back to it
                 slot = builder.slots.add(("entity", index), "uuid", partial(_entity, index))
                 builder.touched.add((payload, details[0].node.name.value))
                 columns.add(response_key, builder.one(target, partial(_has_id, builder, slot), details))
