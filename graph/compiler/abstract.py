@@ -89,8 +89,10 @@ def to_any(
 ) -> Any:
     """An edge to one object of several types; `target` is `Node` or the name of a declared interface or union.
     `inverse` gives each of these types a connection back: its name and description."""
-    if bool(cases) == bool(type and via) or bool(type) != bool(via) or (inverse and cases):
-        raise TypeError(f"an edge to {target}: give `type` and `via` (and perhaps `inverse`), or `cases`")
+    if bool(cases) == bool(type and via) or bool(type) != bool(via):
+        raise TypeError(f"an edge to {target}: give `type` and `via`, or `cases`")
+    if inverse and cases:
+        raise TypeError(f"an edge to {target}: only one by `type` and `via` has an `inverse`")
     return ToAny(
         target=target,
         description=description,

@@ -69,7 +69,7 @@ async def test_a_page_is_found_by_an_index(world: World, name: str, order: str) 
         '{ events(first: 5, where: {type: {eq: "aircraft.updated"}}) { nodes { id } } }',
         '{ events(first: 5, where: {actor: {user: {id: {eq: "usr_019a0000-0000-7000-8000-000000000000"}}}})'
         " { nodes { id } } }",
-        '{ events(first: 5, where: {recordedAt: {gte: "2026-01-01T00:00:00Z"}}, orderBy: [{recordedAt: ASC}])'
+        '{ events(first: 5, where: {occurredAt: {gte: "2026-01-01T00:00:00Z"}}, orderBy: [{occurredAt: ASC}])'
         " { nodes { id } } }",
         "{ aircraftList(first: 5) { nodes { history(first: 5) { nodes { id } } } } }",
         '{ viewer { history(first: 5, where: {type: {eq: "user.updated"}}) { nodes { id } } } }',
