@@ -1,5 +1,6 @@
 """The schema: all rooms merged, built by Strawberry, with the compiler's map beside it."""
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -61,11 +62,11 @@ class BuiltSchema:
     def __init__(self, room: Room) -> None:
         self.registry = Registry(room.projections, room.abstracts, room.facets)
         factory = TypeFactory(self.registry)
-        for root in room.queries:
+        self.roots = {root.name: self._complete(root) for root in [NODE, NODES, *room.queries]}
+        for root in self.roots.values():
             if root.kind == "aggregate" and root.target:
                 factory.add_aggregate(root.target)
         self.subscriptions = {item.name: item for item in room.subscriptions}
-        self.roots = {root.name: root for root in [NODE, NODES, *room.queries]}
         query = factory.make(
             "Query",
             [_root_field(factory, root) for root in self.roots.values()],
@@ -94,6 +95,10 @@ class BuiltSchema:
         for name in self.roots:
             field: GraphQLField = self.core.query_type.fields[name]
             field.resolve = _prefetched
+
+    def _complete(self, root: Root) -> Root:
+        """The root field of the projection as the registry has it, with the connections that lead back to it."""
+        return replace(root, target=self.registry.by_name[root.target.name]) if root.target else root
 
     def world(self, settings: Settings) -> World:
         return World(

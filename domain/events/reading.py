@@ -1,5 +1,6 @@
 """Reading an organization's log in order, as the app role under row-level security."""
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -60,9 +61,9 @@ async def read_after(db: Database, org_id: UUID, after: int, count: int = PAGE) 
         rows = (await session.execute(AFTER, {"org_id": org_id, "after": after, "until": after + count})).all()
     head = rows[0].head
     events = [] if rows[0].seq is None else [EventRow(*row[1:]) for row in rows]
-    if head < after or (not events and head > after):
+    if head < after:
         raise ResyncError("The log was restored; read again and subscribe without a cursor.")
-    for number, event in enumerate(events, after + 1):
-        if event.seq != number:
+    for number, event in itertools.zip_longest(range(after + 1, min(after + PAGE, head) + 1), events):
+        if event is None or event.seq != number:
             raise ResyncError(f"Event {number} is not in the log any more; read again and subscribe without a cursor.")
     return events

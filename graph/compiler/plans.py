@@ -245,7 +245,8 @@ class Planner:
         if plan is None:
             builder = Builder(self.world, prepared, variables, actor.permissions)
             columns = Columns()
-            for index, (response_key, (target, details)) in enumerate(groups.items()):
+            for index, (response_key, (declared, details)) in enumerate(groups.items()):
+                target = self.world.registry.by_name[declared.name]  # with what leads back to it
                 name = details[0].node.name.value
                 builder.touched.add((payload, name))
                 where = chosen.where if chosen is not None and chosen.name == name else None

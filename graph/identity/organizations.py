@@ -48,6 +48,10 @@ class Organization:
         requires=Permission.ORGANIZATION_READ,
     )
     max_sessions = column("How many sessions a person may have at once.", requires=Permission.ORGANIZATION_READ)
+    event_retention_months = column(
+        "How many whole months it keeps its events, beside the one that has begun; null is for ever.",
+        requires=Permission.ORGANIZATION_READ,
+    )
     # The operator of the platform sets it, by SQL and without an event.
     plan = column(
         "How much its people may ask for.",

@@ -57,7 +57,7 @@ def _own_roles(me: Any, actor: ActorBinds) -> Any:
     )
 
 
-@projection(UserRow, prefix="vwr", visible=lambda m, actor: m.id == actor.user_id, logged=True)
+@projection(UserRow, prefix="vwr", visible=lambda m, actor: m.id == actor.user_id, logged=True, named="usr")
 class Viewer:
     """You, signed in: who you are, where you work and what you may do there."""
 

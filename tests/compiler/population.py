@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.events.archives import EventArchive
 from db.events.log import EventLog
 from db.fleet.aircraft import Aircraft, AircraftStatus
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
@@ -66,7 +67,15 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
     await _add(
         connection,
         Organization,
-        [{**organization, "modules": [], "time_zone": ["Europe/Berlin", "America/St_Johns"][index], **stamped(rng)}],
+        [
+            {
+                **organization,
+                "modules": [],
+                "time_zone": ["Europe/Berlin", "America/St_Johns"][index],
+                "event_retention_months": [None, 24][index],
+                **stamped(rng),
+            }
+        ],
     )
     users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]  # two of them in both
     members = [
@@ -193,10 +202,26 @@ async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, in
     for row in rows[::5]:
         row["actor_id"] = row["impersonator_id"] = stranger
     await _add(connection, EventLog, rows)
+    archives = [
+        {
+            "id": uid(index, 11, n),
+            "org_id": org,
+            "from_seq": n * 10 + 1,
+            "to_seq": n * 10 + 10,
+            "previous_hash": "0" * 64,
+            "last_hash": "2" * 64,
+            "count": 10,
+            "digest": "3" * 64,
+            "archived_at": START + timedelta(days=n // 2),
+            "hash": "4" * 64,
+        }
+        for n in range(5)
+    ]
+    await _add(connection, EventArchive, archives)
 
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
-    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10}
+    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

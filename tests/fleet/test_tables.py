@@ -11,7 +11,7 @@ from db.models import Base
 from db.session import async_url
 from runtime.settings import Settings
 
-TABLES = {"aircraft_types", "aircraft", "utilisation_entries"}
+TABLES = {"aircraft_types", "aircraft", "utilisation_entries", "event_archives"}
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -28,7 +28,8 @@ async def test_models_and_migrations_agree(settings: Settings) -> None:
         assert await connection.run_sync(differences) == []
         checks = await connection.exec_driver_sql(
             "SELECT c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid"
-            " WHERE c.contype = 'c' AND t.relname IN ('aircraft_types', 'aircraft', 'utilisation_entries')"
+            " WHERE c.contype = 'c' AND t.relname = ANY ($1)",
+            (list(TABLES),),
         )
         stored = {name for (name,) in checks}
     await engine.dispose()
