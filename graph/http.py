@@ -33,7 +33,7 @@ from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
 from graph.envelope import BatchError, EnvelopeError
 from graph.errors import masked
 from graph.operations import Caller, OperationRequest, Outcome
-from graph.pages import GraphiQLPage
+from graph.pages import Page
 from graph.preparing import RefusedError
 from graph.requests import (
     ClientGoneError,
@@ -68,7 +68,7 @@ HEADS = {
 class GraphQLOverHTTP:
     """The handler of /graphql."""
 
-    def __init__(self, platform: Platform, settings: Settings, page: GraphiQLPage | None = None) -> None:
+    def __init__(self, platform: Platform, settings: Settings, page: Page | None = None) -> None:
         self._platform = platform
         self._page = page
         self._requests = Requests(settings)
