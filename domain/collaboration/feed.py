@@ -28,13 +28,15 @@ async def post(ctx: Ctx, *, text: str, channel_id: UUID | None = None) -> UUID:
     channel = await channels.access(ctx, channel_id or ctx.actor.org_id)
     # One at a time in a channel: so numbers are dense, and who has seen one can miss none below it.
     await ctx.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"feed:{channel.id}", 0))))
-    last = select(func.coalesce(func.max(FeedMessage.number), 0)).where(
-        FeedMessage.org_id == ctx.actor.org_id, FeedMessage.channel_id == channel.id
+    last = await ctx.session.scalar(
+        select(func.max(FeedMessage.number)).where(
+            FeedMessage.org_id == ctx.actor.org_id, FeedMessage.channel_id == channel.id
+        )
     )
     made = FeedMessage(
         org_id=ctx.actor.org_id,
         department_id=channel.department_id,
-        number=last.scalar_subquery() + 1,
+        number=(last or 0) + 1,
         author_id=ctx.actor.user_id,
         text=text,
     )
