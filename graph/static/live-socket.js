@@ -30,8 +30,9 @@
       running.delete(id);
       send({ type: "complete", id });
       const code = errors[0] && errors[0].extensions && errors[0].extensions.code;
+      const here = socket;
       if (code === "RESYNC") resync();
-      else if (AGAIN.has(code)) setTimeout(() => !closed && subscribe(stream), FIRST_RETRY);
+      else if (AGAIN.has(code)) setTimeout(() => here === socket && subscribe(stream), FIRST_RETRY);
       else stream.refused(errors);
     }
 
@@ -77,6 +78,7 @@
         closed = true;
         clearTimeout(timer);
         if (socket) socket.close(1000);
+        socket = null;
       },
     };
   };

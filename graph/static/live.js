@@ -218,6 +218,7 @@
   function stop() {
     generation += 1;
     clearInterval(beating);
+    Object.values(later).forEach(clearTimeout);
     if (socket) socket.close();
     socket = null;
     channel = null;
@@ -225,9 +226,22 @@
     status("off");
   }
 
-  async function start() {
+  // From the beginning, as often as it takes.
+  async function begin() {
     stop();
     const mine = generation;
+    try {
+      await start(mine);
+    } catch (error) {
+      if (mine !== generation) return;
+      session.tell(error.message);
+      status("waiting");
+      later.begin = setTimeout(begin, 3000);
+    }
+  }
+
+  async function start(mine) {
+    status("waiting");
     const { cursor } = await beat(false);
     const { viewer, presences } = await session.run(START);
     if (mine !== generation) return;
@@ -239,6 +253,7 @@
     find("#no-events").hidden = may("EVENT_READ");
     if (may("EVENT_READ")) (await session.run(EVENTS)).events.nodes.reverse().forEach(showEvent);
     if (mine !== generation) return;
+    session.tell("");
     listen(cursor);
     beating = setInterval(beat, BEAT);
   }
@@ -259,7 +274,7 @@
       headers: session.headers,
       streams,
       status,
-      resync: () => attempt(start),
+      resync: begin,
       ended: session.end,
     });
   }
@@ -293,7 +308,7 @@
     endpoint: ENDPOINT,
     changed: (signedIn) => {
       find("#live").hidden = !signedIn;
-      if (signedIn) attempt(start); else stop();
+      if (signedIn) begin(); else stop();
     },
     leaving: () => ask(REPORT, { state: "OFFLINE" }),
   });

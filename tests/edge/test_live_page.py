@@ -4,15 +4,18 @@ import contextlib
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from db.session import Database
 from domain.context import Actor
+from domain.events.reading import read_head
 from graph.app import create_app
+from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
 from tests.conftest import Server, serving
 from tests.edge.chromium import BINARY, Page, browsing
@@ -75,14 +78,18 @@ async def shows(page: Page, *texts: str) -> None:
     )
 
 
-async def head(db: Database, actor: Actor) -> int:
-    from domain.events.reading import read_head
-
-    return await read_head(db, actor.org_id)
+@pytest.fixture
+async def fresh(fresh_settings: Settings) -> AsyncIterator[Database]:
+    database = Database(fresh_settings)
+    yield database
+    await database.close()
 
 
 @pytest.mark.skipif(BINARY is None, reason="Chromium is not installed: apt-get install chromium")
-async def test_nothing_is_lost_or_doubled_by_a_restart(settings: Settings, db: Database) -> None:
+async def test_nothing_is_lost_or_doubled_by_a_restart(
+    fresh_settings: Settings, fresh: Database, servers: Throwaway
+) -> None:
+    db, settings = fresh, fresh_settings
     me = await identity.owner(db, settings)
     ours = await identity.actor(db, me)
     hangar = await department(db, ours, "Hangar")
@@ -112,11 +119,18 @@ async def test_nothing_is_lost_or_doubled_by_a_restart(settings: Settings, db: D
             await message(db, ours, "afterwards")
             await shows(page, *(f"meanwhile {number}" for number in range(5)), "afterwards")
             assert await page.run(NUMBERS) == list(range(1, 49))
-            last = await head(db, ours)
+            last = await read_head(db, ours.org_id)
             await page.until(f"{SEQUENCES}[0] >= {last}")
             sequences: list[Any] = await page.run(SEQUENCES)
             assert sequences == list(range(sequences[0], sequences[-1] - 1, -1))
             assert sequences[0] - sequences[-1] >= 50
+
+            # A restored log takes all cursors away: everything is read again.
+            servers.postgres.psql("SELECT event_epoch_renew()", urlsplit(settings.database_url).path[1:])
+            await page.until(f"{NUMBERS}.length === 30 && {STATUS} === 'live'")
+            await message(db, ours, "after all")
+            await shows(page, "afterwards", "after all")
+            assert await page.run(NUMBERS) == list(range(19, 50))
 
             await page.run(f"document.querySelector('[data-channel=\"fch_{hangar}\"]').click()")
             await shows(page, "in the hangar")
