@@ -43,8 +43,8 @@ async def load(db: Database, actor: Actor) -> None:
         )
         if await session.scalar(select(FeedMessage.id).limit(1)):
             return
-        people = dict((await session.execute(select(User.email, User.id))).tuples().all())
-        departments = dict((await session.execute(select(Department.name, Department.id))).tuples().all())
+        people = {row.email: row.id for row in await session.execute(select(User.email, User.id))}
+        departments = {row.name: row.id for row in await session.execute(select(Department.name, Department.id))}
         for email, department, text in MESSAGES:
             if email in people and (department is None or department in departments):
                 author = Ctx(replace(actor, user_id=people[email]), session)

@@ -169,7 +169,7 @@ async def _write(connection: Connection, pending: Sequence[asyncpg.Record], head
         found = digest(entry, head.hash)
         numbers.append((row["position"], entry.seq, entry.recorded_at, head.hash, found))
         heads[row["org_id"]] = Head(entry.seq, found, entry.recorded_at)
-    written, raised = await connection.fetchrow(  # type: ignore[misc]
+    written, raised = await connection.fetchrow(  # type: ignore[misc]  # it always answers one row
         MOVE,
         *(list(column) for column in zip(*numbers, strict=True)),
         list(heads),

@@ -174,7 +174,7 @@ MessageId = Annotated[strawberry.ID, strawberry.argument(description="The messag
 Through = Annotated[strawberry.ID, strawberry.argument(description="The last message that you have read, `fm_…`.")]
 
 
-@mutation(entity=("feedMessage", FeedMessage))
+@mutation(requires=Permission.FEED_READ, entity=("feedMessage", FeedMessage))
 async def delete_feed_message(ctx: Ctx, id: MessageId) -> UUID:
     """Delete a message of your own (needs FEED_POST), or with FEED_MODERATE anybody's: its text is gone for good, its
     place stays, marked as deleted."""

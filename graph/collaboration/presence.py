@@ -54,6 +54,7 @@ State = Annotated[
 
 
 @mutation(
+    requires=Permission.MEMBER_READ,
     entity=("presence", Presence),
     payload={
         "cursor": (

@@ -235,8 +235,9 @@
     } catch (error) {
       if (mine !== generation) return;
       session.tell(error.message);
-      status("waiting");
-      later.begin = setTimeout(begin, 3000);
+      // A refusal stays one; what fetch itself or a gateway says (no JSON) may pass.
+      if (error instanceof TypeError || error instanceof SyntaxError) later.begin = setTimeout(begin, 3000);
+      else status("off");
     }
   }
 

@@ -10,10 +10,11 @@ import pytest
 
 from db import sharing
 from db.reads import ReadPool
-from db.sharing import Scope
+from db.sharing import Connection, Scope
 from runtime.servers.throwaway import with_database
 from tests.compiler.conftest import World, actor
 from tests.compiler.population import ORGS
+from tests.factories.events import until
 
 MINE = "SELECT current_setting('app.org_id') AS org, current_setting('app.user_id') AS person"
 LOCK = 4711
@@ -95,3 +96,43 @@ async def test_connections_that_end_are_replaced(world: World, pool: ReadPool) -
                 assert tuple(row) == scope
     finally:
         await owner.close()
+
+
+async def test_all_connections_of_a_scope_may_have_ended(world: World, pool: ReadPool) -> None:
+    """The server was restarted while nobody read: the first read after it does not fail."""
+    scope = SCOPES[0]
+    owner = await asyncpg.connect(with_database(world.platform.settings.database_url, "compiler"))
+    try:
+        sleepers = [pool.fetchrow("SELECT pg_backend_pid() FROM pg_sleep(0.2)", [], scope) for _ in range(3)]
+        pids = {row[0] for row in await asyncio.gather(*sleepers)}
+        assert len(pids) == 3
+        for pid in pids:
+            await owner.execute("SELECT pg_terminate_backend($1)", pid)
+
+        async def ended() -> bool:
+            return all(connection.is_closed() for connection in pool._shared._free)
+
+        await until(ended)
+        assert tuple(await pool.fetchrow(MINE, [], scope)) == scope
+    finally:
+        await owner.close()
+
+
+async def test_a_read_that_is_cancelled_while_it_connects_leaves_nothing_open(
+    world: World, pool: ReadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Connection] = []
+    waiting = asyncio.Event()
+
+    async def hang(connection: Connection, *_: object, **__: object) -> None:
+        opened.append(connection)
+        waiting.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncpg.Connection, "set_type_codec", hang)
+    read = asyncio.ensure_future(pool.fetchrow(MINE, [], SCOPES[0]))
+    await asyncio.wait_for(waiting.wait(), 20)
+    read.cancel()
+    with suppress(asyncio.CancelledError):
+        await read
+    assert [connection.is_closed() for connection in opened] == [True]

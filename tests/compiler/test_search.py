@@ -1,6 +1,7 @@
 """Search finds what it should by its index, under row-level security, and tells nothing it should not."""
 
 import random
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -203,6 +204,10 @@ async def test_the_functions_are_narrow(world: World) -> None:
         columns: dict[str, set[str]] = {}
         for table, name in granted:
             columns.setdefault(table, set()).add(name)
+        generated = await connection.exec_driver_sql(
+            "SELECT table_name, generation_expression FROM information_schema.columns WHERE column_name = 'search_text'"
+        )
+        texts = {row[0]: row[1] for row in generated}
         role = await connection.exec_driver_sql(
             f"SELECT rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = '{SEARCH_ROLE}'"
         )
@@ -214,8 +219,11 @@ async def test_the_functions_are_narrow(world: World) -> None:
         assert "search_path=pg_catalog, public, pg_temp" in config
     for table, item in declared.items():
         tenant = {"org_id"} if item.is_tenant else set()
-        assert columns.pop(table) == {found.column for found in item.searched} | {"id"} | tenant, table
+        assert columns.pop(table) == {"search_text", "id"} | tenant, table
+        folded_columns = re.findall(r"search_fold\((\w+)\)", texts.pop(table))
+        assert set(folded_columns) == {found.column for found in item.searched}, table
     assert columns == {"memberships": {"org_id", "user_id"}}
+    assert texts == {}
 
 
 async def test_without_an_organization_nothing_is_found(world: World) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from runtime.commands.settings import described, shown
+from runtime.commands.settings import described, shown, table
+from runtime.paths import PROJECT
 from runtime.processes import Mark
 from runtime.running import Running, missing_servers, with_running_servers
 from runtime.safety import login_problems, production_problems
@@ -133,3 +134,8 @@ def test_every_setting_is_described_and_secrets_are_masked(tmp_path: Path) -> No
     assert rows["SECRET_KEY"]["value"] == "********"
     assert rows["DATABASE_URL"]["value"] == "postgresql://opsgraph:********@db/opsgraph"
     assert shown("redis://:pw@127.0.0.1:1/0") == "redis://:********@127.0.0.1:1/0"
+
+
+def test_the_readme_has_every_setting(tmp_path: Path) -> None:
+    """`./opsgraph settings --markdown` prints what it must hold."""
+    assert table(described(make(tmp_path))) in (PROJECT / "README.md").read_text()

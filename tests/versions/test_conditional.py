@@ -301,6 +301,7 @@ async def test_what_events_do_not_cover_is_read_each_time(client: Client, pair: 
         "{ organizations { nodes { name } } }",
         "{ viewer { isSuperuser } }",
         "{ viewer { sessions { nodes { id } } } }",
+        "{ viewer { organizations { nodes { name } } } }",
         "{ organization { plan } }",
     ):
         for _ in range(2):

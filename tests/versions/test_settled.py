@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 
 from db.session import Database
 from domain.events.versions import Versions
@@ -111,6 +112,36 @@ async def test_the_organization_that_was_asked_for_least_recently_is_forgotten(o
         await settle(versions, one)
         await settle(versions, three)
         assert [await versions.settled(each) for each in (one, two, three)] == [SEVEN, None, SEVEN]
+
+
+async def test_what_was_forgotten_meanwhile_is_not_settled(own_db: Database, pair: Pair) -> None:
+    """Nobody listened for a while: a version from before is worth nothing."""
+    one, two = uuid4(), uuid4()
+    async with knowing(own_db, pair.valkey.url, kept=1) as versions:
+        ticket = await versions.begin(one)
+        await versions.begin(two)
+        versions.committed(one)
+        await versions.begin(one)
+        versions.settle(ticket, SEVEN)
+        assert await versions.settled(one) is None
+
+
+async def test_what_is_forgotten_during_the_question_is_not_settled(
+    own_db: Database, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = uuid4()
+    async with knowing(own_db, pair.valkey.url, kept=1) as versions:
+        await settle(versions, one)
+        sure = versions._sure
+
+        async def meanwhile() -> bool:
+            monkeypatch.undo()
+            await versions.begin(uuid4())
+            versions.committed(one)
+            return await sure()
+
+        monkeypatch.setattr(versions, "_sure", meanwhile)
+        assert await versions.settled(one) is None
 
 
 async def test_nothing_is_settled_for_ever(own_db: Database, pair: Pair) -> None:
