@@ -1,8 +1,9 @@
 """Presence: sessions report signs of life, silence is noticed by a sweep, and only a person's change is an event."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy import case, delete, exists, func, literal, or_, select, tuple_
@@ -18,6 +19,7 @@ from domain.errors import ForbiddenError
 from runtime.settings import Settings
 
 PREFIX = "prs"
+Person: TypeAlias = tuple[UUID, UUID]  # organization and user
 BATCH = 1_000
 
 
@@ -32,55 +34,47 @@ async def report(ctx: Ctx, *, state: PresenceState, timeouts: Timeouts) -> UUID:
     user_id = ctx.actor.user_id
     if user_id is None:
         raise ForbiddenError("Only a person is present.")
-    await _beat(ctx, user_id, state, timeouts)
     mine = (ctx.actor.org_id, user_id)
+    session_id = ctx.actor.session_id or user_id  # who acts without one (an API key) is one session
+    beats = (await _beats(ctx.session, [mine]))[mine]
+    last = beats.get(session_id, Beat(PresenceState.OFFLINE, ctx.now))
+    if state is not last.state or (state is not PresenceState.OFFLINE and ctx.now - last.seen_at >= timeouts.renewal):
+        await _beat(ctx, mine, session_id, state)
+        beats[session_id] = Beat(state, ctx.now)
     found = await _presence(ctx, user_id)
-    if found is None or found.state != of_person((await _beats(ctx.session, [mine]))[mine], ctx.now, timeouts):
+    if found is None or found.state != of_person(beats.values(), ctx.now, timeouts):
         found = await _locked(ctx, user_id)
-        await _change(ctx, found, (await _beats(ctx.session, [mine]))[mine], timeouts)
+        # Read again: other sessions may have said something while this one waited.
+        await _change(ctx, found, (await _beats(ctx.session, [mine]))[mine].values(), timeouts)
     return found.id
 
 
-async def _beat(ctx: Ctx, user_id: UUID, state: PresenceState, timeouts: Timeouts) -> None:
-    """Under a key of its session; who acts without one (an API key) is one session."""
-    session_id = ctx.actor.session_id or user_id
+async def _beat(ctx: Ctx, mine: Person, session_id: UUID, state: PresenceState) -> None:
     if state is PresenceState.OFFLINE:
         await ctx.session.execute(
             delete(PresenceBeat).where(
-                PresenceBeat.org_id == ctx.actor.org_id,
-                PresenceBeat.user_id == user_id,
-                PresenceBeat.session_id == session_id,
+                tuple_(PresenceBeat.org_id, PresenceBeat.user_id) == mine, PresenceBeat.session_id == session_id
             )
         )
         return
     beat = insert(PresenceBeat).values(
-        org_id=ctx.actor.org_id, user_id=user_id, session_id=session_id, state=state.value, seen_at=ctx.now
+        org_id=mine[0], user_id=mine[1], session_id=session_id, state=state.value, seen_at=ctx.now
     )
     key = [PresenceBeat.org_id, PresenceBeat.user_id, PresenceBeat.session_id]
-    await ctx.session.execute(
-        beat.on_conflict_do_update(
-            index_elements=key,
-            set_={"state": beat.excluded.state, "seen_at": beat.excluded.seen_at},
-            where=or_(
-                PresenceBeat.state != beat.excluded.state,
-                PresenceBeat.seen_at <= ctx.now - timeouts.renewal,
-            ),
-        )
-    )
+    said = {"state": beat.excluded.state, "seen_at": beat.excluded.seen_at}
+    await ctx.session.execute(beat.on_conflict_do_update(index_elements=key, set_=said))
 
 
-async def _beats(
-    session: AsyncSession, people: Collection[tuple[UUID, UUID]]
-) -> Mapping[tuple[UUID, UUID], list[Beat]]:
-    """The last signs of life of people, each named by organization and user."""
+async def _beats(session: AsyncSession, people: Collection[Person]) -> Mapping[Person, dict[UUID, Beat]]:
+    """The last signs of life of people, by session."""
     rows = await session.execute(
-        select(PresenceBeat.org_id, PresenceBeat.user_id, PresenceBeat.state, PresenceBeat.seen_at).where(
-            tuple_(PresenceBeat.org_id, PresenceBeat.user_id).in_(people)
-        )
+        select(
+            PresenceBeat.org_id, PresenceBeat.user_id, PresenceBeat.session_id, PresenceBeat.state, PresenceBeat.seen_at
+        ).where(tuple_(PresenceBeat.org_id, PresenceBeat.user_id).in_(people))
     )
-    found = defaultdict[tuple[UUID, UUID], list[Beat]](list)
+    found = defaultdict[Person, dict[UUID, Beat]](dict)
     for row in rows:
-        found[row.org_id, row.user_id].append(Beat(PresenceState(row.state), row.seen_at))
+        found[row.org_id, row.user_id][row.session_id] = Beat(PresenceState(row.state), row.seen_at)
     return found
 
 
@@ -107,7 +101,7 @@ async def _locked(ctx: Ctx, user_id: UUID) -> Presence:
     ).one()
 
 
-async def _change(ctx: Ctx, found: Presence, beats: list[Beat], timeouts: Timeouts) -> bool:
+async def _change(ctx: Ctx, found: Presence, beats: Iterable[Beat], timeouts: Timeouts) -> bool:
     """Bring a locked row in line with the person's signs of life, and record it when that changes it."""
     before, after = change(found, state=of_person(beats, ctx.now, timeouts).value)
     if after:
@@ -145,6 +139,6 @@ async def sweep(session: AsyncSession, now: datetime, timeouts: Timeouts) -> int
     for row in rows:
         # Nobody acted: the actor of these events is the platform.
         ctx = Ctx(Actor(row.org_id, None, frozenset()), session, now)
-        changed += await _change(ctx, row, beats[row.org_id, row.user_id], timeouts)
+        changed += await _change(ctx, row, beats[row.org_id, row.user_id].values(), timeouts)
     await session.execute(delete(PresenceBeat).where(PresenceBeat.seen_at <= now - timeouts.offline))
     return changed

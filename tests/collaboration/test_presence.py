@@ -35,8 +35,8 @@ async def shown(who: Someone) -> dict[str, str]:
 
 async def rows(db: Database, who: Someone) -> list[str]:
     """The versions of the rows that a person's presence is made of, as PostgreSQL tells them apart."""
-    query = """SELECT xmin::text || ctid::text FROM presences WHERE org_id = :org AND user_id = :user
-        UNION ALL SELECT xmin::text || ctid::text FROM presence_beats WHERE org_id = :org AND user_id = :user"""
+    query = """SELECT concat(xmin, xmax, ctid) FROM presences WHERE org_id = :org AND user_id = :user
+        UNION ALL SELECT concat(xmin, xmax, ctid) FROM presence_beats WHERE org_id = :org AND user_id = :user"""
     async with db.tenant(who.actor.org_id, who.actor.user_id) as session:
         found = await session.scalars(text(query), {"org": who.actor.org_id, "user": who.actor.user_id})
         return sorted(found)
