@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from db import sharing
+from db.read_connection import ReadConnection
 from db.reads import ReadPool
-from db.sharing import Connection, Scope
+from db.sharing import Scope, Shared
 from runtime.servers.throwaway import with_database
 from tests.compiler.conftest import World, actor
 from tests.compiler.population import ORGS
@@ -121,10 +122,10 @@ async def test_all_connections_of_a_scope_may_have_ended(world: World, pool: Rea
 async def test_a_read_that_is_cancelled_while_it_connects_leaves_nothing_open(
     world: World, pool: ReadPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[Connection] = []
+    opened: list[ReadConnection] = []
     waiting = asyncio.Event()
 
-    async def hang(connection: Connection, *_: object, **__: object) -> None:
+    async def hang(connection: ReadConnection, *_: object, **__: object) -> None:
         opened.append(connection)
         waiting.set()
         await asyncio.sleep(60)
@@ -136,3 +137,26 @@ async def test_a_read_that_is_cancelled_while_it_connects_leaves_nothing_open(
     with suppress(asyncio.CancelledError):
         await read
     assert [connection.is_closed() for connection in opened] == [True]
+
+
+async def test_a_connection_that_was_handed_to_a_cancelled_read_is_found_by_its_scope(pool: ReadPool) -> None:
+    """Nobody of its scope was about any more when it came back."""
+    shared = Shared(1, pool._connect)
+    one, other = SCOPES[0], SCOPES[-1]
+    connection, place, _ = await shared.borrow(one)
+    waiting = asyncio.ensure_future(shared.borrow(other))
+    await asyncio.sleep(0)
+    shared.give_back(connection, place, 0.001)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    again, place, found = await shared.borrow(one)
+    assert again is connection
+    assert found
+    shared.give_back(again, place, 0.001)
+    third, place, found = await shared.borrow(other)
+    assert third is connection
+    assert not found
+    await shared.close()
+    shared.give_back(third, place, 0.001)
+    assert third.is_closed()

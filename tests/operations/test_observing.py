@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -15,12 +14,13 @@ from graph.operations import Caller, OperationRequest
 from runtime.operation_metrics import LONGEST_NAME, NAMES_KEPT, OperationMetrics
 from runtime.settings import Settings
 from tests.conftest import Server
+from tests.factories.api import connected
 from tests.factories.identity import Person, actor
 from tests.operations.conftest import application, post
 
 
 async def metrics_of(server: Server) -> str:
-    async with httpx.AsyncClient() as client:
+    async with connected() as client:
         return (await client.get(f"{server.url}/metrics")).text
 
 

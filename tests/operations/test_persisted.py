@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-import httpx
 import pytest
 
 from graph import persisted as persisted_module
@@ -14,6 +13,7 @@ from graph.operations import OperationRequest
 from runtime.settings import Settings
 from tests.conftest import Server
 from tests.edge.sockets import opened
+from tests.factories.api import connected
 from tests.factories.events import until
 from tests.factories.identity import Person
 from tests.operations.conftest import application, code, post
@@ -44,7 +44,7 @@ async def test_a_hash_is_learnt_once(standard: Server, someone: Person, query: s
 
 async def test_by_get_and_over_a_socket(standard: Server, someone: Person, query: str) -> None:
     await post(standard, {"query": query, "extensions": persisted(query)}, someone.token)
-    async with httpx.AsyncClient() as client:
+    async with connected() as client:
         got = await client.get(
             standard.graphql,
             params={"extensions": json.dumps(persisted(query))},
@@ -66,7 +66,7 @@ async def test_by_get_and_over_a_socket(standard: Server, someone: Person, query
 async def test_a_mutation_by_hash_is_still_no_get(standard: Server) -> None:
     text = "mutation Out { signOut { errors { code } } }"
     await post(standard, {"query": text, "extensions": persisted(text)})
-    async with httpx.AsyncClient() as client:
+    async with connected() as client:
         got = await client.get(standard.graphql, params={"extensions": json.dumps(persisted(text))})
     assert got.status_code == 405
 

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -17,8 +18,8 @@ from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
 
 
-def make(tmp_path: Path, **values: object) -> Settings:
-    return Settings(_env_file=None, **({"data_dir": tmp_path} | values))  # type: ignore[arg-type]
+def make(tmp_path: Path, **values: Any) -> Settings:
+    return Settings(_env_file=None, **({"data_dir": tmp_path} | values))
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def safe(tmp_path: Path, **values: object) -> Settings:
+def safe(tmp_path: Path, **values: Any) -> Settings:
     return make(
         tmp_path,
         **{

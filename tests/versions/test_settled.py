@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
 from db.session import Database
@@ -14,6 +13,7 @@ from graph.app import create_app
 from runtime import hints
 from runtime.servers.throwaway import Throwaway
 from tests.conftest import TEMPLATE, serving
+from tests.factories.api import connected
 from tests.factories.events import until, write
 from tests.factories.identity import owner
 from tests.versions.conftest import DEPARTMENTS, Client, Pair
@@ -163,7 +163,7 @@ async def test_a_replica_that_lags(servers: Throwaway, pair: Pair, own_db: Datab
     old = servers.database("lagging", TEMPLATE)  # as it was before anything happened
     lagging = pair.settings.model_copy(update={"database_read_url": old})
     with socket.create_server(("127.0.0.1", 0), backlog=64) as bound, serving(create_app(lagging), bound) as replica:
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with connected() as http:
             client = Client(await owner(own_db, pair.settings), http, pair)
             await client.create("Stores")
             await client.settle(pair.a)
