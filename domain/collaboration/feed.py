@@ -111,15 +111,6 @@ async def mark_read(ctx: Ctx, *, through: UUID) -> UUID:
     return found.channel_id
 
 
-async def is_readable(ctx: Ctx, message_id: UUID) -> bool:
-    """Whether the message is there and the actor may read it."""
-    try:
-        await _find(ctx, message_id)
-    except NotFoundError:
-        return False
-    return True
-
-
 async def _find(ctx: Ctx, message_id: UUID) -> FeedMessage:
     """A message that the actor may read."""
     found: FeedMessage | None = await ctx.session.scalar(

@@ -1,7 +1,5 @@
 """The feed in the graph: channels with what is unread, and their messages."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,9 +18,7 @@ from graph.compiler.projection import ActorBinds, column, computed, projection, 
 from graph.compiler.roots import many, one
 from graph.core import ids
 from graph.core.mutations import mutation
-from graph.core.subscriptions import Listener, subscription
-from graph.events.following import CURSOR, After, changes
-from graph.events.log import Event
+from graph.events.changed import changed
 from graph.identity.inputs import EXPECTED_VERSION
 
 MOST_UNREAD = 1_000
@@ -188,34 +184,6 @@ async def mark_feed_read(ctx: Ctx, through: Through) -> UUID:
     return await feed.mark_read(ctx, through=ids.decode("fm", through))
 
 
-@subscription(
-    requires=Permission.FEED_READ,
-    entities={
-        "event": (Event, "What happened; needs the permission EVENT_READ."),
-        "feedMessage": (FeedMessage, "The message as it is when this is sent."),
-    },
-    payload={
-        "cursor": CURSOR,
-        "type": (str, 'What happened: "feed.posted", "feed.edited" or "feed.deleted".'),
-        "id": (strawberry.ID, "The id of the message."),
-    },
-)
-async def feed_changed(listener: Listener, after: After = None) -> AsyncGenerator[dict[str, Any]]:
-    """Every change of messages that you may read, as it happens, and before that those after the cursor `after`."""
-    async with aclosing(changes(listener, after=after, target_type=feed.PREFIX)) as found:
-        async for change in found:
-            async with listener.platform.db.tenant(listener.actor.org_id, listener.actor.user_id) as session:
-                readable = await feed.is_readable(Ctx(listener.actor, session), change.event.target_id)
-            if readable:
-                yield {
-                    "cursor": change.cursor,
-                    "type": change.event.type,
-                    "id": ids.encode(feed.PREFIX, change.event.target_id),
-                    "event": change.event.id,
-                    "feedMessage": change.event.target_id,
-                }
-
-
 QUERIES = [feed_channel, feed_channels, feed_message, feed_messages]
 MUTATIONS = [post_feed_message, edit_feed_message, delete_feed_message, mark_feed_read]
-SUBSCRIPTIONS = [feed_changed]
+SUBSCRIPTIONS = [changed(FeedMessage, name="feedChanged")]

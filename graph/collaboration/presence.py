@@ -1,7 +1,5 @@
 """Presence in the graph: who is there, and saying that one is."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 import strawberry
@@ -14,12 +12,9 @@ from domain.events.reading import cursor_now
 from domain.permissions import Permission
 from graph.compiler.projection import column, projection, to_one
 from graph.compiler.roots import many, one
-from graph.core import ids
 from graph.core.enums import describe
 from graph.core.mutations import mutation
-from graph.core.subscriptions import Listener, subscription
-from graph.events.following import CURSOR, After, changes
-from graph.events.log import Event
+from graph.events.changed import changed
 from runtime.settings import settings
 
 describe(
@@ -71,31 +66,6 @@ async def report_presence(ctx: Ctx, state: State) -> dict[str, Any]:
     return {"presence": found, "cursor": await cursor_now(ctx.session, settings(), ctx.actor.org_id)}
 
 
-@subscription(
-    requires=Permission.MEMBER_READ,
-    entities={
-        "event": (Event, "What happened; needs the permission EVENT_READ."),
-        "presence": (Presence, "The presence as it is when this is sent."),
-    },
-    payload={
-        "cursor": CURSOR,
-        "type": (str, 'What happened: "presence.changed".'),
-        "id": (strawberry.ID, "The id of the presence."),
-    },
-)
-async def presence_changed(listener: Listener, after: After = None) -> AsyncGenerator[dict[str, Any]]:
-    """Every change of somebody's presence, as it happens, and before that those after the cursor `after`."""
-    async with aclosing(changes(listener, after=after, target_type=presence.PREFIX)) as found:
-        async for change in found:
-            yield {
-                "cursor": change.cursor,
-                "type": change.event.type,
-                "id": ids.encode(presence.PREFIX, change.event.target_id),
-                "event": change.event.id,
-                "presence": change.event.target_id,
-            }
-
-
 QUERIES = [presence_one, presence_list]
 MUTATIONS = [report_presence]
-SUBSCRIPTIONS = [presence_changed]
+SUBSCRIPTIONS = [changed(Presence)]

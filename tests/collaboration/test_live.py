@@ -71,3 +71,15 @@ async def test_presence_as_it_changes(place: Place, server: Server) -> None:
         assert idled["event"] == {"before": {"state": "ACTIVE"}, "after": {"state": "IDLE"}}
         assert idled["presence"]["state"] == "IDLE"
         assert came["id"] == came["presence"]["id"] == idled["id"]
+
+
+async def test_one_channel_alone(place: Place, server: Server, db: Database) -> None:
+    query = """subscription ($after: String, $channel: ID!) {
+      feedChanged(after: $after, where: {channelId: {eq: $channel}}) { cursor type feedMessage { text } } }"""
+    cursor = await said(place.owner)
+    async with opened(server) as socket:
+        await socket.init({"authorization": f"Bearer {place.ines.person.token}"})
+        await socket.subscribe("1", query, variables={"after": cursor, "channel": place.hangar})
+        await message(db, place.owner.actor, "For all")
+        await message(db, place.owner.actor, "For us", channel_id=place.department_id)
+        assert (await heard(socket))["feedMessage"] == {"text": "For us"}
