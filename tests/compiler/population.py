@@ -177,7 +177,7 @@ async def _collaboration(connection: AsyncConnection, rng: random.Random, org: U
     places = [None, *(uid(index, 3, n) for n in range(3))]
     messages = [
         {
-            "id": uid(index, 11, n),
+            "id": uid(index, 13, n),
             "org_id": org,
             "department_id": places[n % 4],
             "number": n // 4 + 1,
@@ -198,7 +198,7 @@ async def _collaboration(connection: AsyncConnection, rng: random.Random, org: U
     await _add(connection, FeedPosition, read)
     presences = [
         {
-            "id": uid(index, 12, n),
+            "id": uid(index, 14, n),
             "org_id": org,
             "user_id": user,
             "state": rng.choice(list(PresenceState)),
@@ -238,7 +238,7 @@ async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, in
 
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
-    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "fm": 11, "prs": 12}
+    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "fm": 13, "prs": 14}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

@@ -138,6 +138,18 @@ async def test_nothing_is_lost_or_doubled_by_a_restart(
             await page.run("document.querySelector('#sign-out').click()")
             await page.until("!document.querySelector('#sign-in').hidden")
             assert await page.run("document.querySelectorAll('main li').length + sessionStorage.length") == 0
+
+            # Who may only look sees less, and says nothing.
+            viewer = await identity.person(db, settings, ours.org_id, "VIEWER")
+            await page.run(FILL % json.dumps({"email": viewer.email, "password": PASSWORD}))
+            await page.until(f"{STATUS} === 'live'")
+            await shows(page, "afterwards", "after all")
+            assert await page.run(
+                "document.querySelector('#post').hidden && !document.querySelector('#no-events').hidden"
+            )
+            assert await page.run("document.querySelectorAll('#channels button').length") == 1
+            await message(db, ours, "seen by all")
+            await shows(page, "after all", "seen by all")
         assert [text for text in page.problems if not any(away in text for away in AWAY)] == []
         elsewhere = [url for url in page.urls if not url.startswith((server.url, "data:", "about:"))]
         assert elsewhere == []
