@@ -85,7 +85,7 @@
 
   function active() {
     lastActive = Date.now();
-    if (socket && said !== state()) beat();
+    if (socket && said !== state()) soon("beat", beat);
   }
 
   // -- the feed ----------------------------------------------------------------------------------------------
@@ -303,7 +303,10 @@
     document.addEventListener(name, () => { active(); markRead(); }, { passive: true });
   }
   const goodbye = { keepalive: true };
-  addEventListener("pagehide", () => { if (socket) session.run(REPORT, { state: "OFFLINE" }, goodbye).catch(() => {}); });
+  addEventListener("pagehide", () => {
+    clearTimeout(later.beat); // a page that goes is hidden first
+    if (socket) session.run(REPORT, { state: "OFFLINE" }, goodbye).catch(() => {});
+  });
 
   const session = opsgraphSession({
     endpoint: ENDPOINT,
