@@ -350,6 +350,7 @@ class Engine:
             await source.aclose()
 
     async def close(self) -> None:
+        await self.fanout.close()
         await self.documents.close()
         if self.tracer is not None:
             self.tracer.close()

@@ -148,13 +148,17 @@ class Channel:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
-    def rest(self) -> None:
-        """Nobody listens: what is kept stays for a while, but nothing is added to it."""
+    def rest(self) -> list["asyncio.Task[Any]"]:
+        """Nobody listens: what is kept stays for a while, but nothing is added to it. Answers the tasks that end."""
+        tasks: list[asyncio.Task[Any]] = list(self._pieces.values())
         if self._task is not None:
-            self._task.cancel()
+            tasks.append(self._task)
+        for task in tasks:
+            task.cancel()
         self._task = None
         self._begun.clear()
         self.idle_since = monotonic()
+        return tasks
 
     # -- subscribers -----------------------------------------------------------------------------------------
 
@@ -383,3 +387,8 @@ class Fanout:
         if self._channels.get(identity) is channel:
             del self._channels[identity]
             metrics.LIVE_CHANNELS.dec()
+
+    async def close(self) -> None:
+        """Ends what still works for nobody."""
+        tasks = [task for channel in self._channels.values() for task in channel.rest()]
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -279,7 +279,14 @@ class Connection:
         write, head = self._write, prefix.encode()
         if write is None:
             return None
-        return lambda body: write(head, body, b"}")
+
+        def express(body: bytes) -> bool:
+            try:
+                return write(head, body, b"}")
+            except (OSError, RuntimeError):
+                return False  # the socket ends, and its reader hears of it
+
+        return express
 
     async def _send(self, text: str) -> None:
         """Send one text frame and wait until the transport takes more; drops a client that takes nothing."""

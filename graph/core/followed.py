@@ -39,6 +39,10 @@ class LogEvent(Protocol):
     def target_id(self) -> UUID: ...
     @property
     def actor_id(self) -> UUID | None: ...
+    @property
+    def before(self) -> str | None: ...
+    @property
+    def after(self) -> str | None: ...
 
 
 # What a message shows of an event, by payload field (entities by UUID); None for an event that is not shown.
@@ -58,7 +62,7 @@ CREATION = (".created", ".posted")
 class Followed:
     """A root subscription to the log. `select` takes the arguments (but `where` and `after`) and says what to show of
     an event. `subject` names the entity that the messages are about: `where` filters by it, and what a row predicate
-    hides is not told at all."""
+    hides is not told at all. A `personal` one is for its person alone: `select` takes the actor as well."""
 
     name: str
     description: str
@@ -68,6 +72,7 @@ class Followed:
     fields: PayloadFields = field(default_factory=dict)
     entities: dict[str, tuple[Projection, str]] = field(default_factory=dict)
     subject: str | None = None
+    personal: bool = False
 
     def build(self, factory: TypeFactory) -> StrawberryField:
         """The Strawberry field, with a payload type of its own. It has no resolver: the engine follows the log."""
@@ -100,7 +105,8 @@ class Followed:
         if self.subject:
             target = self.entities[self.subject][0]
             chosen = Chosen(self.subject, target, where) if where is not None or target.visible else None
-        select = self.select(**{to_snake_case(name): value for name, value in given.items()})
+        who = [run.actor] if self.personal else []
+        select = self.select(*who, **{to_snake_case(name): value for name, value in given.items()})
         return self._bound(run, key, details, chosen, select, after)
 
     def _bound(
@@ -114,7 +120,8 @@ class Followed:
         identity = (run.prepared.source, run.prepared.name, run.actor.org_id, run.actor.fingerprint)
         resumes = _resumes(run, details)
         variables = repr([item for item in run.variables.coerced.items() if item[0] != resumes])
-        personal = (run.actor.user_id, run.actor.session_id) if plan is not None and plan.personal else None
+        alone = self.personal or (plan is not None and plan.personal)
+        personal = (run.actor.user_id, run.actor.session_id) if alone else None
         return Bound(run, (*identity, variables, personal), select, after, key, kind.name, names, shown, plan, chosen)
 
 
@@ -184,19 +191,22 @@ def followed(
     requires: StrEnum | None = None,
     entities: dict[str, tuple[Declared, str]] | None = None,
     payload: PayloadFields | None = None,
+    personal: bool = False,
 ) -> Callable[[Callable[..., Select]], Followed]:
-    """Declare a subscription to the log: `function(…)` takes the arguments and answers what selects events. `after` and
-    `cursor` come by themselves; `entities` and `payload` are as in `subscription`."""
+    """Declare a subscription to the log: `function(…)` takes the arguments and answers what selects events. `after`
+    and `cursor` come by themselves; `entities` and `payload` are as in `subscription`. With `personal` its first
+    parameter is the actor, and nobody else shares the messages."""
 
     def declare(function: Callable[..., Select]) -> Followed:
         return Followed(
             to_camel_case(function.__name__),
             description_of(function),
             function,
-            lambda factory: arguments_of(factory, function, skip=0),
+            lambda factory: arguments_of(factory, function, skip=1 if personal else 0),
             requires=requires,
             fields=payload or {},
             entities=entities or {},
+            personal=personal,
         )
 
     return declare
