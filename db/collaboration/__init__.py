@@ -1,1 +1,1 @@
-"""What people say and who is there: the feed and presence."""
+"""Tables of the room collaboration."""

@@ -1,1 +1,1 @@
-"""Commands of the feed and of presence."""
+"""The room collaboration: it follows what the other rooms record, and tells people."""

@@ -1,1 +1,1 @@
-"""Pure rules: texts of messages, and who counts as present."""
+"""Pure rules of the room collaboration."""
