@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 
 from db.collaboration.feed import FeedMessage, FeedPosition
 from domain import entities
@@ -40,13 +39,9 @@ async def post(ctx: Ctx, *, text: str, channel_id: UUID | None = None) -> UUID:
         author_id=ctx.actor.user_id,
         text=text,
     )
-    ctx.session.add(made)
-    try:
-        await ctx.session.flush()
-    except IntegrityError as error:
-        if "fk_feed_messages_org_id_department_id" in str(error.orig):
-            raise channels.no_channel() from None  # the department was deleted at this very moment
-        raise
+    # The department may be deleted at this very moment.
+    async with entities.unique(ctx, fk_feed_messages_org_id_department_id=channels.no_channel()):
+        ctx.session.add(made)
     # Without a department it is in the organization's channel.
     place = {"department_id": entities.as_json(made.department_id), "number": made.number}
     ctx.record("feed.posted", PREFIX, made.id, after=place)

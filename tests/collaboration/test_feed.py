@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+from sqlalchemy import text
+
 from db.session import Database
 from domain.context import Actor
 from domain.identity import departments
@@ -12,6 +14,7 @@ from tests.collaboration.conftest import Place, Someone
 from tests.factories import identity
 from tests.factories.api import Api
 from tests.factories.collaboration import message
+from tests.factories.events import until
 from tests.factories.fleet import command, events_of
 
 POST = """mutation ($input: PostFeedMessageInput!) { postFeedMessage(input: $input) {
@@ -27,8 +30,8 @@ CHANNELS = "{ feedChannels { totalCount nodes { id name readThrough unreadCount 
 LIST = "query ($where: FeedMessageFilter) { feed(where: $where) { totalCount nodes { id text } } }"
 
 
-async def post(who: Someone, text: str = "Hello", channel: str | None = None) -> dict:
-    return (await who.api.done(POST, input={"text": text, "channelId": channel}))["feedMessage"]
+async def post(who: Someone, words: str = "Hello", channel: str | None = None) -> dict:
+    return (await who.api.done(POST, input={"text": words, "channelId": channel}))["feedMessage"]
 
 
 async def channels(who: Someone) -> dict[str, tuple[int, int]]:
@@ -224,6 +227,20 @@ async def test_a_department_takes_its_channel_along(place: Place, db: Database) 
     assert await place.ines.api.refusals(POST, input={"text": "?", "channelId": place.hangar}) == [
         ("NOT_FOUND", ["input", "channelId"])
     ]
+
+
+async def test_a_department_that_is_deleted_at_this_very_moment(place: Place, db: Database) -> None:
+    async def waits() -> bool:
+        async with db.platform() as session:
+            return bool(await session.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")))
+
+    async with command(db, place.owner.actor) as ctx:
+        await departments.delete(ctx, place.department_id, expected_version=1)
+        await ctx.session.flush()
+        posted = {"text": "?", "channelId": place.hangar}
+        posting = asyncio.create_task(place.ines.api.refusals(POST, input=posted))
+        await until(waits)
+    assert await posting == [("NOT_FOUND", ["input", "channelId"])]
 
 
 async def test_the_platform_posts_as_nobody(place: Place, db: Database) -> None:
