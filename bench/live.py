@@ -23,7 +23,7 @@ from bench.kit.programs import Program, ProgramError, program
 from bench.living.crowd import Caller, CrowdError, crowd, raise_limit
 from bench.living.writer import Writer, writer
 from runtime.paths import PROJECT
-from runtime.processes import free_port
+from runtime.processes import free_port, tail
 
 BOARD = """subscription Board%s($after: String) { aircraftChanged(after: $after) { cursor type id event { sequence }
   aircraft { id registration status baseAirport totalHours totalCycles version updatedAt type { manufacturer model } }
@@ -60,7 +60,10 @@ def main(argv: list[str]) -> int:
     try:
         with platform() as place, crowd() as caller:
             bench = Bench(place, caller, given)
-            made = asyncio.run(bench.run())
+            try:
+                made = asyncio.run(bench.run())
+            finally:
+                tell(tail(place.folder / "serve.log", 20))  # warnings and errors only
     except (SetUpError, ProgramError, CrowdError) as error:
         tell(f"opsgraph bench live: {error}")
         return 1
@@ -236,7 +239,7 @@ class Bench:
         for place, missed in MISSED.items():
             self.caller.order("leave", "back", for_good=False)
             await write.write(1_000, missed)
-            last, renders = await write.head(), rendered(ours)
+            last, renders, cpu = await write.head(), rendered(ours), machine.cpu_nanoseconds(ours.pid)
             back = self.caller.order("come_back", "back", count=missed * count, seconds=PATIENCE, last=last)
             self._check(back, missed * count, f"{count} that came back after {missed} events")
             found[place] = {
@@ -244,6 +247,7 @@ class Bench:
                 "missed": missed,
                 "connected_seconds": back["connected_seconds"],
                 "seconds": back["seconds"],
+                "cpu_ms_each": (machine.cpu_nanoseconds(ours.pid) - cpu) / 1e6 / count,
                 "renders": rendered(ours) - renders,
                 "behind": back["behind"],
             }
@@ -289,8 +293,8 @@ def text(made: dict[str, Any]) -> str:
     for place, back in made["return"].items():
         lines.append(
             f"{back['clients']:,} come back at once after {back['missed']} events ({place}): connected in "
-            f"{back['connected_seconds']:.1f} s, all caught up in {back['seconds']:.1f} s, {back['renders']} renders, "
-            f"{back['behind']} behind."
+            f"{back['connected_seconds']:.1f} s, all caught up in {back['seconds']:.1f} s; {back['cpu_ms_each']:.1f} "
+            f"ms of CPU and {back['renders'] / back['clients']:.2f} renders each, {back['behind']} behind."
         )
     lines.append("Nothing lost, nothing doubled." if made["correct"] else "\n".join(["WRONG:", *made["wrong"]]))
     return "\n".join(lines)

@@ -201,6 +201,9 @@ class Connection:
             return await self._platform.authenticator.actor(token)
         except UnauthenticatedError as error:
             raise CloseError(CloseCode.FORBIDDEN, str(error)) from None
+        except Exception as error:
+            log.warning("session could not be checked", error=repr(error))
+            raise CloseError(CloseCode.TRY_AGAIN, "The session could not be checked; connect again.") from error
 
     def _set_actor(self, actor: Actor) -> None:
         self._caller = self._caller._replace(actor=actor)
