@@ -13,6 +13,7 @@ from domain.events.heartbeats import WorkerIdentity
 from runtime import hints
 from runtime.settings import Settings
 from workers import heartbeat, relay, upkeep
+from workers.collaboration import presence
 from workers.dispatch import Dispatcher
 from workers.jobs import Runner
 from workers.queue import Context, Daily, Queue, worker_settings
@@ -42,6 +43,7 @@ class Service:
             asyncio.create_task(heartbeat.run(self.db, self.redis, self.identity)),
             asyncio.create_task(relay.run(self.db, self.redis)),
             asyncio.create_task(dispatcher.run()),
+            asyncio.create_task(presence.run(self.db, self.settings)),
         ]
 
     async def stop(self) -> None:
