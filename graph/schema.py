@@ -64,6 +64,7 @@ class BuiltSchema:
         for root in room.queries:
             if root.kind == "aggregate" and root.target:
                 factory.add_aggregate(root.target)
+        self.subscriptions = {item.name: item for item in room.subscriptions}
         self.roots = {root.name: root for root in [NODE, NODES, *room.queries]}
         query = factory.make(
             "Query",

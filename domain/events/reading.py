@@ -50,14 +50,14 @@ async def read_head(db: Database, org_id: UUID) -> int:
         return int(await session.scalar(HEAD, {"org_id": org_id}) or 0)
 
 
-async def read_after(db: Database, org_id: UUID, after: int) -> list[EventRow]:
-    """Up to PAGE events that follow number `after` without a gap; empty when it is the last one.
+async def read_after(db: Database, org_id: UUID, after: int, count: int = PAGE) -> list[EventRow]:
+    """Up to `count` events that follow number `after` without a gap; empty when it is the last one.
 
     Raises ResyncError when the next one is not in the log: the log was restored to an earlier state, or its
     oldest events were archived.
     """
     async with db.tenant(org_id) as session:
-        rows = (await session.execute(AFTER, {"org_id": org_id, "after": after, "until": after + PAGE})).all()
+        rows = (await session.execute(AFTER, {"org_id": org_id, "after": after, "until": after + count})).all()
     head = rows[0].head
     events = [] if rows[0].seq is None else [EventRow(*row[1:]) for row in rows]
     if head < after or (not events and head > after):

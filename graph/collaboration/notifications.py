@@ -1,7 +1,5 @@
 """Notifications in the graph: everybody sees their own, and nobody else's."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +12,15 @@ from db.identity.users import User as UserRow
 from domain.collaboration import notifications as commands
 from domain.collaboration import telling
 from domain.collaboration.rules.notifications import USUAL, notice_id
-from domain.context import Ctx
+from domain.context import Actor, Ctx
 from graph.compiler.abstract import to_any
 from graph.compiler.projection import Expression, column, computed, projection, to_one
 from graph.compiler.roots import many, one, one_self
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.followed import LogEvent, Select, Shown, followed
 from graph.core.mutations import mutation
-from graph.core.subscriptions import Listener, subscription
-from graph.events.following import CURSOR, After, changes
+from graph.core.room import Listened
 
 describe(
     NotificationKind,
@@ -191,25 +189,27 @@ async def set_notification_preference(ctx: Ctx, input: SetNotificationPreference
     return await commands.set_preference(ctx, kind=input.kind, channel=input.channel, enabled=input.enabled)
 
 
-@subscription(
+@followed(
     entities={
         "notification": (Notification, "What you are told."),
         "inbox": (NotificationInbox, "Your notifications as a whole, when the message is made."),
     },
-    payload={"cursor": CURSOR},
+    personal=True,
 )
-async def notifications(listener: Listener, after: After = None) -> AsyncGenerator[dict[str, Any]]:
+def notifications(actor: Actor) -> Select:
     """Your notifications as they come, and before that those after the cursor `after`, each exactly once. Nobody hears
     of anybody else's."""
-    me = listener.actor.user_id
-    async with aclosing(changes(listener, after=after, types={telling.SENT})) as found:
-        async for change in found:
-            if me is not None and telling.concerns(change.event.after, me):
-                told = notice_id(change.event.target_id, me)
-                yield {"cursor": change.cursor, "notification": told, "inbox": me}
+    me = actor.user_id
+
+    def shown(event: LogEvent) -> Shown:
+        if me is None or event.type != telling.SENT or not telling.concerns(event.after, me):
+            return None
+        return {"notification": notice_id(event.target_id, me), "inbox": me}
+
+    return shown
 
 
 PROJECTIONS = [Notification, NotificationInbox, NotificationPreferences]
 QUERIES = [notification, notification_list, inbox, preferences]
 MUTATIONS = [mark_notifications_read, set_notification_preference]
-SUBSCRIPTIONS = [notifications]
+SUBSCRIPTIONS: list[Listened] = [notifications]

@@ -1,8 +1,6 @@
 """The event log in the graph: what happened, by whom, and to what."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from sqlalchemy import Text, cast
@@ -12,8 +10,8 @@ from domain.permissions import Permission
 from graph.compiler.abstract import case, to_any
 from graph.compiler.projection import column, computed, projection, to_one
 from graph.compiler.roots import aggregate, many, one
-from graph.core.subscriptions import Listener, subscription
-from graph.events.following import CURSOR, After, changes
+from graph.core.followed import Select, followed
+from graph.core.room import Listened
 
 Types = Annotated[
     list[str] | None,
@@ -72,25 +70,18 @@ event = one("event", Event, "An event by id.")
 event_list = many("events", Event, "The organization's event log, newest first.")
 
 
-@subscription(
-    requires=Permission.EVENT_READ,
-    entities={"event": (Event, "What happened.")},
-    payload={"cursor": CURSOR},
-)
-async def events(listener: Listener, after: After = None, types: Types = None) -> AsyncGenerator[dict[str, Any]]:
+@followed(requires=Permission.EVENT_READ, entities={"event": (Event, "What happened.")})
+def events(types: Types = None) -> Select:
     """Every event of the organization as it happens, and before that those after the cursor `after`.
 
-    Nothing is missed or doubled. The subscription ends with the code RESYNC when the cursor cannot be continued,
-    SLOW_CONSUMER when you take messages too slowly, and SHUTTING_DOWN when the server stops; after the last two,
-    subscribe again with your last cursor.
+    Nothing is missed or doubled. The subscription ends with the code RESYNC when the cursor cannot be continued. A
+    connection that takes messages too slowly, or whose server stops, is closed: subscribe again with your last cursor.
     """
     wanted = None if types is None else frozenset(types)
-    async with aclosing(changes(listener, after=after, types=wanted)) as found:
-        async for change in found:
-            yield {"cursor": change.cursor, "event": change.event.id}
+    return lambda event: {"event": event.id} if wanted is None or event.type in wanted else None
 
 
 event_aggregate = aggregate("eventAggregate", Event, "How much happened, by type, target or time.")
 
 QUERIES = [event, event_list, event_aggregate]
-SUBSCRIPTIONS = [events]
+SUBSCRIPTIONS: list[Listened] = [events]

@@ -15,6 +15,7 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import many, one
 from graph.core import ids
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
@@ -123,3 +124,4 @@ MUTATIONS = [
     set_department_member,
     remove_department_member,
 ]
+SUBSCRIPTIONS = [changed(Department)]

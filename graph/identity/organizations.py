@@ -17,6 +17,7 @@ from domain.permissions import Permission
 from graph.compiler.projection import column, computed, projection
 from graph.compiler.roots import many, one_self
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
@@ -122,3 +123,4 @@ def _time(text: str, field: str) -> time:
 
 QUERIES = [organization, organization_list]
 MUTATIONS = [update_organization]
+SUBSCRIPTIONS = [changed(Organization, requires=Permission.ORGANIZATION_READ)]

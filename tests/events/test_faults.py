@@ -15,7 +15,6 @@ from db.migrate import upgrade
 from db.rls import SYSTEM_ROLE
 from db.session import Database
 from domain.events.audit import verify
-from domain.events.errors import SlowConsumerError
 from domain.events.live import LiveHub
 from domain.events.relay import Relay
 from runtime import hints
@@ -95,7 +94,7 @@ class Follower:
                 async for event in self.hub.events(self.org_id, self.seqs[-1] if self.seqs else 0):
                     self.seqs.append(event.seq)
                     self.targets.append(event.target_id)
-            except (SQLAlchemyError, OSError, SlowConsumerError):
+            except (SQLAlchemyError, OSError):
                 await asyncio.sleep(0.05)
 
 
