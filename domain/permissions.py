@@ -17,6 +17,9 @@ class Permission(StrEnum):
     FLEET_READ = "FLEET_READ"
     FLEET_MANAGE = "FLEET_MANAGE"
     UTILISATION_RECORD = "UTILISATION_RECORD"
+    FEED_READ = "FEED_READ"
+    FEED_POST = "FEED_POST"
+    FEED_MODERATE = "FEED_MODERATE"
 
 
 PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
@@ -31,4 +34,7 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.FLEET_READ: "See aircraft types, aircraft and utilisation.",
     Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
     Permission.UTILISATION_RECORD: "Record and correct utilisation.",
+    Permission.FEED_READ: "Read the feed of the organization and of one's own departments.",
+    Permission.FEED_POST: "Post to the feed, and change and delete one's own messages.",
+    Permission.FEED_MODERATE: "Read and post in the feed of every department, and delete anybody's messages.",
 }

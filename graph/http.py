@@ -34,7 +34,7 @@ from graph.envelope import BatchError, EnvelopeError
 from graph.errors import masked
 from graph.headers import Said, caller_of, said_in, unauthenticated
 from graph.operations import Caller, OperationRequest, Outcome
-from graph.pages import GraphiQLPage
+from graph.pages import Page
 from graph.preparing import RefusedError
 from graph.requests import ClientGoneError, Requests
 from graph.versions import Condition
@@ -61,7 +61,7 @@ HEADS = {
 class GraphQLOverHTTP:
     """The handler of /graphql."""
 
-    def __init__(self, platform: Platform, settings: Settings, page: GraphiQLPage | None = None) -> None:
+    def __init__(self, platform: Platform, settings: Settings, page: Page | None = None) -> None:
         self._platform = platform
         self._page = page
         self._requests = Requests(settings)

@@ -53,8 +53,9 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_logged_{table}
 
 
 def tables() -> set[str]:
-    """The tables whose changes are logged."""
-    return {item.table for item in build_schema().registry.by_name.values() if item.logged} - ITSELF
+    """The tables whose changes are logged; a view changes with its tables, which have projections of their own."""
+    logged = [item for item in build_schema().registry.by_name.values() if item.logged]
+    return {item.table for item in logged if not item.model.__table__.info.get("view")} - ITSELF
 
 
 def also_the_system(database: str) -> str:

@@ -14,6 +14,7 @@ from domain.events.heartbeats import WorkerIdentity
 from runtime import hints
 from runtime.settings import Settings
 from workers import heartbeat, relay, upkeep
+from workers.collaboration import presence
 from workers.collaboration.notifications import Notifier
 from workers.dispatch import Dispatcher
 from workers.jobs import Runner
@@ -45,6 +46,7 @@ class Service:
             asyncio.create_task(relay.run(self.db, self.redis)),
             asyncio.create_task(dispatcher.run()),
             asyncio.create_task(Notifier(self.db, self.redis).run()),
+            asyncio.create_task(presence.run(self.db, self.settings)),
         ]
 
     async def stop(self) -> None:

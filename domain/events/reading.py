@@ -5,12 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.session import Database
+from domain.events.cursors import Cursors
 from domain.events.errors import ResyncError
+from runtime.settings import Settings
 
 PAGE = 500
 
+EPOCH = text("SELECT event_epoch()")
 HEAD = text("SELECT coalesce(max(seq), 0) FROM event_heads WHERE org_id = :org_id")
 
 # Head and events come from one statement, so from one snapshot: what is missing is really missing. Numbers are
@@ -42,6 +46,14 @@ class EventRow:
     after: str | None
     occurred_at: datetime
     recorded_at: datetime
+
+
+async def cursor_now(session: AsyncSession, settings: Settings, org_id: UUID) -> str:
+    """The cursor behind which everything comes that a reader does not see from now on."""
+    epoch = str(await session.scalar(EPOCH))
+    return Cursors.from_settings(settings).encode(
+        epoch, org_id, int(await session.scalar(HEAD, {"org_id": org_id}) or 0)
+    )
 
 
 async def read_head(db: Database, org_id: UUID) -> int:

@@ -55,7 +55,7 @@ WHERE = (
     " told then."
 )
 CURSOR = (str, "Where this message stands in the log: pass it as `after` to go on behind it.")
-CREATION = ".created"
+CREATION = (".created", ".posted")
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,10 @@ class Mutation:
         async with run.platform.db.tenant(run.actor.org_id, run.actor.user_id) as session:
             result = await self.function(Ctx(run.actor, session), **arguments)
             await session.flush()
-            values: dict[str, Any] = result if isinstance(result, dict) else {}
-            if parts.plan and isinstance(result, UUID) and self.entity:
-                values |= parts.values(await _render(session, parts, {self.entity[0]: result}))
+            name = self.entity[0] if self.entity else ""
+            values: dict[str, Any] = dict(result) if isinstance(result, dict) else {name: result}
+            if isinstance(shown := values.pop(name, None), UUID) and parts.plan:
+                values |= parts.values(await _render(session, parts, {name: shown}))
         run.platform.committed()
         return values
 
@@ -131,7 +132,8 @@ def mutation(
     entity: tuple[str, Declared] | None = None,
     payload: PayloadFields | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Mutation]:
-    """Declare a mutation of a signed-in actor: `function(ctx, …)` returns the entity's UUID (or payload values)."""
+    """Declare a mutation of a signed-in actor: `function(ctx, …)` returns the entity's UUID, or payload values (the
+    entity's UUID among them, under its name)."""
 
     def declare(function: Callable[..., Awaitable[Any]]) -> Mutation:
         return Mutation(

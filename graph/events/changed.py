@@ -23,8 +23,8 @@ connection that takes messages too slowly, or whose server stops, is closed: sub
 def changed(target: Declared, *, name: str | None = None, requires: StrEnum | None = None) -> Followed:
     """`<entity>Changed(ids, where, after)`: events whose target has the projection's prefix.
 
-    Its messages have `cursor`, `type`, `id`, the entity and `event`. An event type that ends with ".created" says that
-    the object is new. `requires` is the projection's unless given."""
+    Its messages have `cursor`, `type`, `id`, the entity and `event`. An event type that ends with ".created" or
+    ".posted" says that the object is new. `requires` is the projection's unless given."""
     entity = target.name[0].lower() + target.name[1:]
 
     def select(ids: list[str] | None = None) -> Select:

@@ -97,7 +97,7 @@ Version = Annotated[int, strawberry.argument(description=EXPECTED_VERSION)]
     payload={"deletedId": (strawberry.ID | None, "The department that is gone.")},
 )
 async def delete_department(ctx: Ctx, id: DepartmentId, expected_version: Version) -> dict[str, Any]:
-    """Delete a department; its people stay members of the organization."""
+    """Delete a department with what was said in its feed; its people stay members of the organization."""
     deleted = await departments.delete(ctx, ids.decode("dep", id), expected_version=expected_version)
     return {"deletedId": ids.encode("dep", deleted)}
 

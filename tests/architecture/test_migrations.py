@@ -84,10 +84,10 @@ def test_there_and_back_with_data(database: Migrated) -> None:
 
 def test_one_that_was_killed_is_repeated(database: Migrated) -> None:
     """What runs outside of a transaction was done, and the revision was not written yet; an index is unfinished."""
-    upgrade(database.settings)
+    upgrade(database.settings, "0007")
     whole = database.schema()
     database.ask("UPDATE alembic_version SET version_num = '0006'")
     database.ask("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_users_search'::regclass")
     database.ask("DROP INDEX ix_aircraft_search")
-    upgrade(database.settings)
+    upgrade(database.settings, "0007")
     assert database.schema() ^ whole == set()

@@ -8,7 +8,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.collaboration.feed import FeedMessage, FeedPosition
 from db.collaboration.notifications import Notification, NotificationKind, NotificationMail, NotificationPreference
+from db.collaboration.presence import Presence, PresenceState
 from db.events.log import EventLog
 from db.fleet.aircraft import Aircraft, AircraftStatus
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
@@ -45,6 +47,7 @@ async def populate(engine: AsyncEngine) -> None:
         for index, org in enumerate(ORGS):
             await _identity(connection, rng, org, index)
             await _fleet(connection, rng, org, index)
+            await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
 
@@ -169,6 +172,45 @@ def _entry(rng: random.Random, org: UUID, index: int, n: int, aircraft: list[dic
     }
 
 
+async def _collaboration(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    """Messages in the organization's channel and in three of four departments, edited and deleted ones among them;
+    people who have read some, all, or nothing; presences of half the people."""
+    users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]
+    places = [None, *(uid(index, 3, n) for n in range(3))]
+    messages = [
+        {
+            "id": uid(index, 13, n),
+            "org_id": org,
+            "department_id": places[n % 4],
+            "number": n // 4 + 1,
+            "author_id": rng.choice([None, *users]),
+            "text": None if n % 7 == 0 else rng.choice(NAMES),
+            "edited_at": rng.choice([None, START]),
+            "deleted_at": START if n % 7 == 0 else None,
+            **stamped(rng),
+        }
+        for n in range(30)
+    ]
+    await _add(connection, FeedMessage, messages)
+    read = [
+        {"org_id": org, "user_id": user, "department_id": place, "number": rng.randint(0, 8)}
+        for user in users[::2]
+        for place in places[:3]
+    ]
+    await _add(connection, FeedPosition, read)
+    presences = [
+        {
+            "id": uid(index, 14, n),
+            "org_id": org,
+            "user_id": user,
+            "state": rng.choice(list(PresenceState)),
+            "since": moment(rng),
+        }
+        for n, user in enumerate(users[::2])
+    ]
+    await _add(connection, Presence, presences)
+
+
 async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
     """Events on every type of thing, on things that are gone, and (which no command would write) on another
     organization's; by people of the organization, by strangers, superusers and the platform."""
@@ -238,7 +280,7 @@ async def _notifications(connection: AsyncConnection, rng: random.Random, org: U
 
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
-    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10}
+    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "fm": 13, "prs": 14}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

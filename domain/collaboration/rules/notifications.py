@@ -15,7 +15,6 @@ from db.collaboration.notifications import NotificationChannel, NotificationKind
 from domain.permissions import Permission
 
 IN_APP, MAIL = NotificationChannel.IN_APP, NotificationChannel.MAIL
-FEED_READ = "FEED_READ"
 LONGEST = 1000
 EXCERPT = 200
 
@@ -154,7 +153,7 @@ def _holding(permission: Permission) -> Audience:
 def _readers(event: Happening, facts: Facts) -> Iterable[UUID | None]:
     """Who reads the feed, of the message's department if it has one; not those who read it only to moderate."""
     department = uuid_or_none(event.after.get("department_id"))
-    readers = facts.holders.get(FEED_READ, frozenset())
+    readers = facts.holders.get(Permission.FEED_READ, frozenset())
     return readers & facts.places.get(department, frozenset()) if department else readers
 
 
