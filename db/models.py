@@ -1,6 +1,7 @@
 """Imports every module with tables, so that `Base.metadata` is complete. New tables: add a line here."""
 
 import db.collaboration.feed
+import db.collaboration.notifications
 import db.collaboration.presence
 import db.events.archives
 import db.events.heads
