@@ -36,6 +36,8 @@ class Batches:
     async def execute(self, requests: Sequence[OperationRequest], caller: Caller) -> Outcome:
         """All answers as one JSON array. Its status is 200 unless one was too much within the minute, which whoever
         counts requests between us and the client must see."""
+        if caller.idempotency_key:
+            raise EnvelopeError("An Idempotency-Key belongs to one operation; send operations with a key one by one.")
         try:
             total = sum([await self._engine.price(request, caller) for request in requests])
             self._throttle.account(caller).check_price(total)

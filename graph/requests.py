@@ -1,11 +1,13 @@
 """Reading a request over bare ASGI: its headers, its body within limits of size and time, its caller."""
 
 import asyncio
+import re
 from collections import Counter
 from functools import lru_cache
 from time import monotonic
 from typing import Any
 
+from db.idempotency import LONGEST_KEY
 from domain.context import Actor
 from graph import envelope, media
 from graph.answers import Header, Receive, Scope
@@ -15,9 +17,17 @@ from runtime.exchange import EXCHANGE
 from runtime.settings import Settings
 
 # Headers that must be unambiguous: two of them mean that someone between us and the client reads another one.
-SINGLE = {b"content-type", b"authorization", b"content-length", b"content-encoding", b"last-event-id"}
+SINGLE = {
+    b"content-type",
+    b"authorization",
+    b"content-length",
+    b"content-encoding",
+    b"last-event-id",
+    b"idempotency-key",
+}
 # Of a body that is too large we still read this many times the limit, so that the client sees our answer.
 DRAIN = 8
+KEY = re.compile(rb"[\x21-\x7e]{1,%d}" % LONGEST_KEY)
 CLOSE: tuple[Header, ...] = ((b"connection", b"close"),)
 
 
@@ -204,6 +214,7 @@ def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, id
     tells = True if headers.get(b"x-cost") == b"1" else False if scope.get("method") == "GET" else None
     client = scope.get("client")
     agent, device = headers.get(b"user-agent"), headers.get(b"x-device-id")
+    keyed = b"idempotency-key" in headers and scope.get("method") == "POST"
     return Caller(
         actor,
         client[0] if client else "",
@@ -212,7 +223,17 @@ def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, id
         identifier,
         "",
         tells,
+        idempotency_key=_key(headers[b"idempotency-key"]) if keyed else "",
     )
+
+
+def _key(header: bytes) -> str:
+    if KEY.fullmatch(header) is None:
+        raise EnvelopeError(
+            f"The Idempotency-Key must be 1 to {LONGEST_KEY} visible ASCII characters without spaces; a random UUID "
+            "for each thing to be done is a good one."
+        )
+    return header.decode()
 
 
 def unauthenticated(message: str, error: bytes) -> EnvelopeError:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
+from db import idempotency
 from db.session import Database
 from domain.events.relay import MONTHS_AHEAD
 from domain.identity.upkeep import sweep
@@ -17,10 +18,11 @@ FORGET_JOBS = text("DELETE FROM jobs WHERE state = 'DONE' AND finished_at < cloc
 
 async def run(db: Database) -> None:
     """Make the log's next partitions and forget jobs that were done a month ago (failed ones are kept);
-    end sessions that expired."""
+    end sessions that expired, and forget idempotency keys that did."""
     async with db.platform() as session:
         made = await session.scalar(ENSURE, {"months": MONTHS_AHEAD})
         forgotten = (await session.execute(FORGET_JOBS)).rowcount  # type: ignore[attr-defined]
     async with db.platform() as session:
         ended = await sweep(session, datetime.now(UTC))
-    log.info("upkeep", partitions=made, jobs_forgotten=forgotten, sessions_expired=ended)
+    keys = await idempotency.sweep(db)
+    log.info("upkeep", partitions=made, jobs_forgotten=forgotten, sessions_expired=ended, keys_forgotten=keys)
