@@ -125,6 +125,10 @@ class Place:
             "LOG_LEVEL": "WARNING",
         } | more
 
+    def settings(self, **more: str) -> Settings:
+        """The settings that the programs have, for what is looked at from here."""
+        return Settings(_env_file=None, **{name.lower(): value for name, value in self.environment(0, **more).items()})
+
     def serve(self, **settings: str) -> Program:
         """`opsgraph serve`, and everybody signed in."""
         port = free_port()

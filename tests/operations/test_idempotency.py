@@ -142,12 +142,13 @@ async def test_who_waits_too_long_is_told_to_come_again(
         with pytest.raises(KeyInUseError):
             async with one._turn(mine):
                 pass
-    async with own_db.tenant(someone.org_id, someone.user_id) as first:
+    async with own_db.tenant(*mine[:2]) as first:
         assert await idempotency.claim(first, mine) is None
-        with pytest.raises(KeyInUseError) as refused:
-            async with own_db.tenant(someone.org_id, someone.user_id) as second:
-                await second.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        async with own_db.tenant(*mine[:2]) as second:
+            await second.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            with pytest.raises(KeyInUseError) as refused:
                 await one._kept(second, mine)
+            await second.rollback()
         assert refused.value.code == "CONFLICT"
         assert refused.value.extensions == {"retryAfter": 1}
 

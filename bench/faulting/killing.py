@@ -1,0 +1,223 @@
+"""The platform under a supervisor as `opsgraph up` has it, and what kills its parts one after the other."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from bench.faulting.load import Order, encode
+from bench.kit.platform import DATABASE, Place, PlatformError
+from bench.kit.programs import STOP, environment
+from runtime import processes
+from runtime.paths import PROJECT
+from runtime.serving import listen
+from runtime.supervisor import Part, Program, Supervisor, wait_ready
+
+PARTS = ("Valkey", "the worker", "the API", "PostgreSQL")
+PROVES_RECOVERY = 5  # so many mutations are acknowledged after a kill before the next one
+LAST_KILL = 0.95  # of the mutations: what comes back last is also worked with
+
+
+@dataclass
+class Kill:
+    """One kill: when what was killed ran again, and when writers and followers had got something new since."""
+
+    part: str
+    acknowledged: int
+    at: float
+    received: int
+    running: float | None = None
+    written: float | None = None
+    followed: float | None = None
+
+    def see(self, told: dict[str, Any], mutations: int, runs: bool) -> None:
+        seconds = monotonic() - self.at
+        if self.running is None and runs:
+            self.running = seconds
+        if self.running is None:
+            return
+        if self.written is None and told["acknowledged"] >= min(self.acknowledged + PROVES_RECOVERY, mutations):
+            self.written = seconds
+        if self.followed is None and (told["received"] > self.received or told["acknowledged"] == mutations):
+            self.followed = seconds
+
+    @property
+    def over(self) -> bool:
+        return self.written is not None and self.followed is not None
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "part": self.part,
+            "acknowledged": self.acknowledged,
+            "running_after": self.running,
+            "written_after": self.written,
+            "followed_after": self.followed,
+        }
+
+
+@dataclass
+class Mortal:
+    """A platform whose parts are started again whenever they end."""
+
+    place: Place
+    bound: socket.socket
+    supervisor: Supervisor
+    parts: dict[str, Part]
+
+    @property
+    def port(self) -> int:
+        return int(self.bound.getsockname()[1])
+
+    def kill(self, name: str) -> None:
+        process = self.parts[name].process
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def mortal(place: Place, secret: str) -> Iterator[Mortal]:
+    """Servers, API and worker. Requests wait in the API's listening socket while it is started again."""
+    # Throw-away servers acknowledge commits early; here an acknowledged commit must outlive a kill.
+    place.servers.postgres.psql(f"ALTER DATABASE {DATABASE} SET synchronous_commit = on")
+    supervisor = Supervisor(lambda text: None)
+    with listen("127.0.0.1", 0) as bound:
+        address = {"url": place.servers.valkey.url}
+
+        def env() -> dict[str, str]:
+            return environment(**place.environment(bound.getsockname()[1], SECRET_KEY=secret, COST_IN_ANSWERS="true"))
+
+        def restarted(name: str) -> None:
+            """Valkey takes another port when its own was taken meanwhile."""
+            if address["url"] != place.servers.valkey.url:
+                address["url"] = place.servers.valkey.url
+                supervisor.restart_programs()
+
+        api = Program(["serve", "--fd", str(bound.fileno())], env, place.folder / "api.log", place.folder / "api.pid")
+        api.pass_fds = (bound.fileno(),)
+        worker = Program(["worker"], env, place.folder / "worker.log", place.folder / "worker.pid")
+        servers = place.servers
+        parts: tuple[Part, ...] = (servers.valkey, worker, api, servers.postgres)
+        supervisor.on_restart = restarted
+        try:
+            supervisor.adopt("PostgreSQL", servers.postgres)
+            supervisor.adopt("Valkey", servers.valkey)
+            supervisor.start("the API", api)
+            supervisor.start("the worker", worker)
+            wait_ready(supervisor, bound)
+            yield Mortal(place, bound, supervisor, dict(zip(PARTS, parts, strict=True)))
+        finally:
+            for program in (api, worker):
+                program.stop()
+
+
+class Load:
+    """The load's process, seen from here: what it told, whole lines at a time, without waiting."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", order: Order) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._process = process
+        self._in, self._out = process.stdin, process.stdout
+        self._rest = b""
+        self.send(encode(order))
+
+    def send(self, line: bytes) -> None:
+        self._in.write(line)
+        self._in.flush()
+
+    def told(self, seconds: float) -> list[dict[str, Any]]:
+        """What it said within `seconds`. Raises PlatformError when it has ended."""
+        if not select.select([self._out], [], [], seconds)[0]:
+            return []
+        read = os.read(self._out.fileno(), 2**20)
+        if not read:
+            raise PlatformError("The load has ended; what it said stands above.")
+        *lines, self._rest = (self._rest + read).split(b"\n")
+        return [orjson.loads(line) for line in lines]
+
+
+@contextmanager
+def load(order: Order) -> Iterator[Load]:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "bench.faulting.load"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=PROJECT,
+        env=environment(),
+        start_new_session=True,
+        preexec_fn=processes.tied_to_us(signal.SIGKILL),  # noqa: PLW1509 - started before we have threads
+    )
+    try:
+        yield Load(process, order)
+    finally:
+        processes.stop(process, *STOP)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@dataclass
+class Killer:
+    """Lets the load run and kills each part in turn, `rounds` times, spread over the mutations."""
+
+    platform: Mortal
+    mutations: int
+    rounds: int
+    tell: Callable[[str], None]
+    kills: list[Kill] = field(default_factory=list)
+    _last: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, load: Load, deadline: float) -> dict[str, Any]:
+        """Until everything was written and everything killed; what the load said then."""
+        written: dict[str, Any] | None = None
+        while written is None or not self._done():
+            self.platform.supervisor.mend()
+            for told in load.told(0.05):
+                written = told if "written" in told else written
+                self._see(told)
+            if monotonic() > deadline:
+                raise PlatformError(f"Time is over; the load last said: {self._last}")
+        return written
+
+    def finish(self, load: Load, heads: dict[str, int], deadline: float) -> dict[str, Any]:
+        """What the load says when every follower has come to the heads, or when time is over."""
+        load.send(orjson.dumps(heads) + b"\n")
+        last: dict[str, Any] = {}
+        while "events" not in last:
+            self.platform.supervisor.mend()
+            for told in load.told(0.05):
+                last = told
+            if monotonic() > deadline:
+                return last
+        return last
+
+    def _done(self) -> bool:
+        return len(self.kills) == self.rounds * len(PARTS) and (not self.kills or self.kills[-1].running is not None)
+
+    def _see(self, told: dict[str, Any]) -> None:
+        self._last = told
+        if self.kills and not self.kills[-1].over:
+            last = self.kills[-1]
+            last.see(told, self.mutations, self.platform.parts[last.part].running())
+            if not last.over:
+                return
+            self.tell(
+                f"{len(self.kills)}. {last.part} killed at {last.acknowledged:,} mutations: runs after "
+                f"{last.running:.2f} s, writers after {last.written:.2f} s, followers after {last.followed:.2f} s."
+            )
+        count = len(self.kills)
+        total = self.rounds * len(PARTS)
+        if count < total and told["acknowledged"] >= self.mutations * LAST_KILL * (count + 0.5) / total:
+            name = PARTS[count % len(PARTS)]
+            self.platform.kill(name)
+            self.kills.append(Kill(name, told["acknowledged"], monotonic(), told["received"]))
