@@ -100,7 +100,7 @@ def measure(place: Place, given: argparse.Namespace) -> dict[str, Any]:
 
 async def order_of(running: Mortal, given: argparse.Namespace, secret: str) -> Order:
     place = running.place
-    cursors = Cursors.from_settings(place.settings(SECRET_KEY=secret))
+    cursors = Cursors.from_settings(place.settings(secret))
     connection = await asyncpg.connect(place.admin_url)
     try:
         epoch = await connection.fetchval(EPOCH)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 import orjson
@@ -24,6 +24,7 @@ from runtime.supervisor import Part, Program, Supervisor, wait_ready
 
 PARTS = ("Valkey", "the worker", "the API", "PostgreSQL")
 PROVES_RECOVERY = 5  # so many mutations are acknowledged after a kill before the next one
+ON_ITS_WAY = 0.1  # seconds in which still arrives what was said before the kill
 LAST_KILL = 0.95  # of the mutations: what comes back last is also worked with
 
 
@@ -33,21 +34,22 @@ class Kill:
 
     part: str
     acknowledged: int
-    at: float
-    received: int
+    at: float = field(default_factory=perf_counter)
+    before: dict[str, Any] | None = None
     running: float | None = None
     written: float | None = None
     followed: float | None = None
 
     def see(self, told: dict[str, Any], mutations: int, runs: bool) -> None:
-        seconds = monotonic() - self.at
         if self.running is None and runs:
-            self.running = seconds
-        if self.running is None:
+            self.running = perf_counter() - self.at
+        seconds, all_written = told["at"] - self.at, told["acknowledged"] == mutations
+        if self.running is None or seconds < ON_ITS_WAY:
             return
-        if self.written is None and told["acknowledged"] >= min(self.acknowledged + PROVES_RECOVERY, mutations):
+        before = self.before = self.before or told
+        if self.written is None and (all_written or told["acknowledged"] >= before["acknowledged"] + PROVES_RECOVERY):
             self.written = seconds
-        if self.followed is None and (told["received"] > self.received or told["acknowledged"] == mutations):
+        if self.followed is None and (all_written or told["received"] > before["received"]):
             self.followed = seconds
 
     @property
@@ -220,4 +222,4 @@ class Killer:
         if count < total and told["acknowledged"] >= self.mutations * LAST_KILL * (count + 0.5) / total:
             name = PARTS[count % len(PARTS)]
             self.platform.kill(name)
-            self.kills.append(Kill(name, told["acknowledged"], monotonic(), told["received"]))
+            self.kills.append(Kill(name, told["acknowledged"]))

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 
 from bench.kit.programs import Program, program
 from db.migrate import upgrade
@@ -125,9 +126,14 @@ class Place:
             "LOG_LEVEL": "WARNING",
         } | more
 
-    def settings(self, **more: str) -> Settings:
-        """The settings that the programs have, for what is looked at from here."""
-        return Settings(_env_file=None, **{name.lower(): value for name, value in self.environment(0, **more).items()})
+    def settings(self, secret_key: str = "") -> Settings:
+        """Settings for what is looked at from here."""
+        return Settings(
+            _env_file=None,
+            database_url=with_database(self.servers.postgres.url, DATABASE),
+            redis_url=self.servers.valkey.url,
+            secret_key=SecretStr(secret_key),
+        )
 
     def serve(self, **settings: str) -> Program:
         """`opsgraph serve`, and everybody signed in."""
