@@ -17,9 +17,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object
 
 
 def test_nothing_is_lost_or_doubled_when_each_part_is_killed(capsys: pytest.CaptureFixture[str]) -> None:
-    made = run(capsys, "--mutations", "600", "--kills", "1", "--subscribers", "12", "--organizations", "2")
+    made = run(capsys, "--mutations", "300", "--kills", "1", "--subscribers", "6", "--organizations", "2")
     assert [kill["part"] for kill in made["kills"]] == list(PARTS)  # type: ignore[attr-defined] # JSON
-    assert made["delivered"] == made["events"] * 6  # type: ignore[operator] # JSON
+    assert made["delivered"] == made["events"] * 3  # type: ignore[operator] # JSON
 
 
 def test_nothing_is_lost_or_doubled_in_the_long_run(
