@@ -25,6 +25,7 @@ from runtime.supervisor import Part, Program, Supervisor, wait_ready
 PARTS = ("Valkey", "the worker", "the API", "PostgreSQL")
 PROVES_RECOVERY = 5  # so many mutations are acknowledged after a kill before the next one
 ON_ITS_WAY = 0.1  # seconds in which still arrives what was said before the kill
+STALLED_SECONDS = 120.0
 LAST_KILL = 0.95  # of the mutations: what comes back last is also worked with
 
 
@@ -178,36 +179,45 @@ class Killer:
     tell: Callable[[str], None]
     kills: list[Kill] = field(default_factory=list)
     _last: dict[str, Any] = field(default_factory=dict)
+    _progress: tuple[int, int] = (0, 0)
+    _moved: float = field(default_factory=monotonic)
 
-    def run(self, load: Load, deadline: float) -> dict[str, Any]:
+    def run(self, load: Load) -> dict[str, Any]:
         """Until everything was written and everything killed; what the load said then."""
         written: dict[str, Any] | None = None
         while written is None or not self._done():
-            self.platform.supervisor.mend()
-            for told in load.told(0.05):
+            for told in self._listen(load):
                 written = told if "written" in told else written
-                self._see(told)
-            if monotonic() > deadline:
-                raise PlatformError(f"Time is over; the load last said: {self._last}")
+                self._act(told)
+            if self._stalled():
+                raise PlatformError(f"Nothing goes on for {STALLED_SECONDS:.0f} s; the load last said: {self._last}")
         return written
 
-    def finish(self, load: Load, heads: dict[str, int], deadline: float) -> dict[str, Any]:
-        """What the load says when every follower has come to the heads, or when time is over."""
+    def finish(self, load: Load, heads: dict[str, int]) -> dict[str, Any]:
+        """What the load says when every follower has come to the heads, or when none goes on."""
         load.send(orjson.dumps(heads) + b"\n")
-        last: dict[str, Any] = {}
-        while "events" not in last:
-            self.platform.supervisor.mend()
-            for told in load.told(0.05):
-                last = told
-            if monotonic() > deadline:
-                return last
-        return last
+        while "events" not in self._last and not self._stalled():
+            for _ in self._listen(load):
+                pass
+        return self._last
+
+    def _listen(self, load: Load) -> Iterator[dict[str, Any]]:
+        self.platform.supervisor.mend()
+        for told in load.told(0.05):
+            progress = (told["acknowledged"], told["received"])
+            if progress != self._progress:
+                self._progress, self._moved = progress, monotonic()
+            self._last = told
+            yield told
+
+    def _stalled(self) -> bool:
+        return monotonic() > self._moved + STALLED_SECONDS
 
     def _done(self) -> bool:
         return len(self.kills) == self.rounds * len(PARTS) and (not self.kills or self.kills[-1].running is not None)
 
-    def _see(self, told: dict[str, Any]) -> None:
-        self._last = told
+    def _act(self, told: dict[str, Any]) -> None:
+        """Judge the last kill by what the load told, and do the next one when its time has come."""
         if self.kills and not self.kills[-1].over:
             last = self.kills[-1]
             last.see(told, self.mutations, self.platform.parts[last.part].running())
