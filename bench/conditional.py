@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 import orjson
 
 from bench.kit import machine
+from bench.kit.asking import SetUpError
 from bench.kit.load import Figures, Order, WrongAnswerError, digest, write_requests
 from bench.kit.programs import ProgramError, generator
 from bench.read import prepare, tell
 from bench.reading.data import Tenant
-from bench.reading.servers import POOL, SetUpError, Tokens, start_ours
+from bench.reading.servers import POOL, Tokens, start_ours
 from bench.reading.shapes import SHAPES, Variables, requests
 from runtime.servers.throwaway import Throwaway, throwaway
 

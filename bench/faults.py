@@ -21,7 +21,8 @@ from bench.faulting import verify
 from bench.faulting.killing import PARTS, Kill, Killer, Mortal, load, mortal
 from bench.faulting.load import Member, Order
 from bench.kit import machine
-from bench.kit.platform import Place, PlatformError, platform
+from bench.kit.asking import SetUpError
+from bench.kit.platform import Place, platform
 from bench.kit.programs import ProgramError
 from domain.events.cursors import Cursors
 from runtime.servers.postgres import ServerError
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> int:
     try:
         with platform() as place:
             made = {"benchmark": "faults", "machine": described, **measure(place, given)}
-    except (PlatformError, ProgramError, ServerError) as error:
+    except (SetUpError, ProgramError, ServerError) as error:
         print(f"opsgraph bench faults: {error}", file=sys.stderr)
         return 1
     print(json.dumps(made) if given.json else text(made))

@@ -21,7 +21,8 @@ import asyncpg
 import orjson
 
 from bench.kit import machine
-from bench.kit.platform import Place, PlatformError, Tenant, platform, post
+from bench.kit.asking import SetUpError, post
+from bench.kit.platform import Place, Tenant, platform
 from bench.kit.programs import ProgramError
 from bench.reading import cursors
 
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> int:
     try:
         with platform() as place:
             made = {"benchmark": "growth", "machine": described, **measure(place, sizes, given.requests)}
-    except (PlatformError, ProgramError) as error:
+    except (SetUpError, ProgramError) as error:
         print(f"opsgraph bench growth: {error}", file=sys.stderr)
         return 1
     print(json.dumps(made) if given.json else text(made))
@@ -118,7 +119,7 @@ class Asker:
         self.random = random.Random(5)
 
     def median(self, document: str, requests: int = 0) -> float:
-        """Milliseconds of the middle request, after some to warm up. Raises PlatformError on a wrong answer."""
+        """Milliseconds of the middle request, after some to warm up. Raises SetUpError on a wrong answer."""
         requests = requests or self.requests
         times = []
         for number in range(requests + 10):
@@ -132,7 +133,7 @@ class Asker:
             status, _, answer = post(self.connection, body, tenant.token)
             times.append((perf_counter() - started) * 1e3)
             if status != 200 or b'"errors"' in answer[-200:]:
-                raise PlatformError(f"{document} was answered by {status} {answer[:300]!r}")
+                raise SetUpError(f"{document} was answered by {status} {answer[:300]!r}")
         return statistics.median(times[10:])
 
 

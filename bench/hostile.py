@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from bench.kit import machine
-from bench.kit.platform import Place, PlatformError, platform, post
+from bench.kit.asking import SetUpError, post
+from bench.kit.platform import Place, platform
 from bench.kit.programs import Program, ProgramError
 from graph.limits import MAX_ALIASES, MAX_ARGUMENTS, MAX_CHARACTERS, MAX_DIRECTIVES, MAX_LINES, MAX_TEXTS, MAX_TOKENS
 
@@ -105,7 +106,7 @@ def main(argv: list[str]) -> int:
     try:
         with platform() as place:
             found = measure(place, given.rounds)
-    except (PlatformError, ProgramError) as error:
+    except (SetUpError, ProgramError) as error:
         print(f"opsgraph bench hostile: {error}", file=sys.stderr)
         return 1
     failed = [name for name, each in found.items() if each["median_ms"] >= BUDGET_MS or not each["refused"]]

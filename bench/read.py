@@ -8,16 +8,16 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from bench.kit import machine
-from bench.kit.load import Generator, Order, WrongAnswerError, digest, write_requests
+from bench.kit.asking import SetUpError
+from bench.kit.load import Figures, Generator, Order, WrongAnswerError, digest, write_requests
 from bench.kit.programs import ProgramError, generator, program
 from bench.reading import data, report
-from bench.reading.servers import DATABASE, OTHERS, POOL, Server, SetUpError, Tokens, check_pool, start_all
+from bench.reading.servers import DATABASE, OTHERS, POOL, Server, Tokens, check_pool, start_all
 from bench.reading.shapes import SHAPES, Shape
 from bench.reading.verify import Answers
 from db.migrate import upgrade
@@ -62,7 +62,8 @@ def main(argv: list[str]) -> int:
 
 def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict[str, Any]:
     described = machine.describe()
-    chosen = set(filter(None, given.servers.split(",")))
+    chosen = named(given.servers, [name for name, *_ in OTHERS])
+    wanted = named(given.shapes, [each.name for each in SHAPES])
     programs = len({app for name, _, app, _ in OTHERS if not chosen or name in chosen})
     check_pool(given.pool, 1 + programs + (2 if given.peers else 0))
     tenants, folder = prepare(servers)
@@ -73,7 +74,6 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
         from bench.reading.node import start_peers
 
         compared += start_peers(stack, servers, tenants, folder, given.pool)
-    wanted = set(filter(None, given.shapes.split(",")))
     shapes = [each for each in SHAPES if not wanted or each.name in wanted]
     tell("Comparing everybody's answers with ours.")
     answers = Answers(tenants, folder)
@@ -94,6 +94,14 @@ def run(given: argparse.Namespace, servers: Throwaway, stack: ExitStack) -> dict
         "figures": figures,
         "ratios": report.ratios(figures),
     }
+
+
+def named(text: str, known: list[str]) -> set[str]:
+    """The names that an option gives, separated by commas; a wrong one must not pass for a comparison without it."""
+    found = set(filter(None, text.split(",")))
+    if strange := found - set(known):
+        raise SetUpError(f"There is no {', '.join(sorted(strange))}; there are: {', '.join(known)}.")
+    return found
 
 
 def prepare(servers: Throwaway) -> tuple[list[data.Tenant], Path]:
@@ -136,14 +144,14 @@ def measure(
                         server_pid=server.program.pid,
                         database_pid=database,
                     )
-                    runs[shape.name, server.name, count].append(_named(server, shape, lambda: load.measure(order)))  # noqa: B023
+                    runs[shape.name, server.name, count].append(_measured(load, order, server, shape))
             tell(f"Round {number + 1} of {given.rounds}: {shape.name} done.")
     return runs
 
 
-def _named(server: Server, shape: Shape, work: Callable[[], Any]) -> Any:
+def _measured(load: Generator, order: Order, server: Server, shape: Shape) -> Figures:
     try:
-        return work()
+        return load.measure(order)
     except WrongAnswerError as error:
         raise WrongAnswerError(f"{server.name}, {shape.name}: {error}") from None
 

@@ -8,7 +8,6 @@ people who sign in. Fails when memory or connections grow, latency climbs, or an
 import argparse
 import asyncio
 import json
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -23,8 +22,9 @@ import orjson
 import redis
 
 from bench.kit import machine
-from bench.kit.platform import Place, PlatformError, platform
-from bench.kit.programs import STOP, Program, ProgramError, environment
+from bench.kit.asking import SetUpError
+from bench.kit.platform import Place, platform
+from bench.kit.programs import STOP, Program, ProgramError, environment, piped
 from bench.soaking import report
 from bench.soaking.load import Order, encode
 from runtime import processes
@@ -45,7 +45,10 @@ def options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--interval", type=float, default=10.0, help="seconds between samples (10)")
     parser.add_argument("--aircraft", type=int, default=4_000, help="rows of the main table (4000)")
     parser.add_argument("--json", action="store_true", help="print every figure as one JSON object")
-    return parser.parse_args(argv)
+    given = parser.parse_args(argv)
+    if given.minutes * 60 < given.interval:
+        parser.error("--minutes must be long enough for one --interval")
+    return given
 
 
 def main(argv: list[str]) -> int:
@@ -55,7 +58,7 @@ def main(argv: list[str]) -> int:
     try:
         with platform() as place:
             made = {"benchmark": "soak", "machine": described, **measure(place, given)}
-    except (PlatformError, ProgramError) as error:
+    except (SetUpError, ProgramError) as error:
         print(f"opsgraph bench soak: {error}", file=sys.stderr)
         return 1
     print(json.dumps(made) if given.json else report.text(made))
@@ -67,7 +70,7 @@ def measure(place: Place, given: argparse.Namespace) -> dict[str, Any]:
     place.grow(given.aircraft, flights=3)
     running = place.serve(COST_IN_ANSWERS="false")
     aircraft = asyncio.run(some(place))
-    with worker(place, running.port) as worker_pid, generator() as load:
+    with worker(place, running.port) as worker_pid, piped("bench.soaking.load") as load:
         curve = [] if given.connections else list(find_curve(place, running, load, aircraft, given.seconds))
         knee = given.connections or knee_of(curve)
         tell(f"Holding {knee} connections for {given.minutes:g} minutes.")
@@ -111,26 +114,6 @@ def worker(place: Place, port: int) -> Iterator[int]:
         processes.stop(process, *STOP)
 
 
-@contextmanager
-def generator() -> "Iterator[subprocess.Popen[bytes]]":
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "bench.soaking.load"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=PROJECT,
-        env=environment(),
-        start_new_session=True,
-        preexec_fn=processes.tied_to_us(signal.SIGKILL),  # noqa: PLW1509 - started before we have threads
-    )
-    try:
-        yield process
-    finally:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        processes.stop(process, *STOP)
-
-
 def order_of(
     place: Place,
     running: Program,
@@ -165,19 +148,20 @@ def intervals(load: "subprocess.Popen[bytes]", order: Order) -> Iterator[dict[st
         yield told
         if told["last"]:
             return
-    raise PlatformError("The load generator has ended.")
+    raise SetUpError("The load generator has ended.")
 
 
 def find_curve(
     place: Place, running: Program, load: "subprocess.Popen[bytes]", aircraft: dict[str, list[str]], seconds: float
 ) -> Iterator[dict[str, Any]]:
-    """Throughput and latency by the number of connections, the first second of each left aside."""
+    """Throughput and latency by the number of connections, what comes first of each left aside."""
+    aside = min(1.0, seconds)
     for connections in CURVE:
-        for _ in intervals(load, order_of(place, running, aircraft, connections, 1.0, 1.0)):
+        for _ in intervals(load, order_of(place, running, aircraft, connections, aside, aside)):
             pass
         (told,) = intervals(load, order_of(place, running, aircraft, connections, seconds, seconds + 1))
         if told["errors"]:
-            raise PlatformError(f"{connections} connections: {told['errors']}")
+            raise SetUpError(f"{connections} connections: {told['errors']}")
         yield {"connections": connections, **{name: told[name] for name in ("rate", "p50", "p99")}}
         tell(f"{connections} connections: {told['rate']:,.0f} a second, p99 {told['p99']:.1f} ms.")
 

@@ -72,11 +72,14 @@ KEEP = text("""
     WHERE org_id = :org_id AND user_id = :user_id AND key = :key
 """)
 FORGET = text("""
-    DELETE FROM idempotency_keys WHERE (org_id, user_id, key) IN (
-        SELECT org_id, user_id, key FROM idempotency_keys
-        WHERE created_at < clock_timestamp() - CAST(:kept AS interval)
-        ORDER BY created_at LIMIT :batch
+    WITH forgotten AS (
+        DELETE FROM idempotency_keys WHERE (org_id, user_id, key) IN (
+            SELECT org_id, user_id, key FROM idempotency_keys
+            WHERE created_at < clock_timestamp() - CAST(:kept AS interval)
+            ORDER BY created_at LIMIT :batch
+        ) RETURNING 1
     )
+    SELECT count(*) FROM forgotten
 """)
 
 
@@ -99,7 +102,7 @@ async def sweep(db: Database) -> int:
     total = 0
     while True:
         async with db.platform() as session:
-            gone: int = (await session.execute(FORGET, {"kept": KEPT, "batch": BATCH})).rowcount  # type: ignore[attr-defined]
+            gone = int(await session.scalar(FORGET, {"kept": KEPT, "batch": BATCH}) or 0)
         total += gone
         if gone < BATCH:
             return total

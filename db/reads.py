@@ -10,8 +10,9 @@ from typing import Any
 
 import asyncpg
 
+from db.read_connection import ReadConnection
 from db.rls import APP_ROLE
-from db.sharing import Connection, Scope, Shared
+from db.sharing import Scope, Shared
 from runtime.settings import Settings
 
 SET_SCOPE = "SELECT set_config('app.org_id', $1, false), set_config('app.user_id', $2, false)"
@@ -45,27 +46,24 @@ class ReadPool:
         except LOST:
             return await self._run(sql, arguments, scope)
 
-    async def fetch(self, sql: str, arguments: list[Any], scope: Scope) -> list[Any]:
-        """All rows of a read in this scope, as `fetchrow`."""
-        try:
-            return await self._run(sql, arguments, scope, many=True)  # type: ignore[no-any-return]
-        except LOST:
-            return await self._run(sql, arguments, scope, many=True)  # type: ignore[no-any-return]
-
-    async def _run(self, sql: str, arguments: list[Any], scope: Scope, *, many: bool = False) -> Any:
+    async def _run(self, sql: str, arguments: list[Any], scope: Scope) -> Any:
         connection, place, found = await self._shared.borrow(scope)
+        while connection.is_closed():
+            # It ended while it was free, and all others may have: one read must not find out about each by failing.
+            self._shared.discard(connection, place)
+            connection, place, found = await self._shared.borrow(scope)
         started = perf_counter()
         whole = found or self._transactional
         try:
             if self._transactional:
                 async with connection.transaction(readonly=True):
                     await connection.fetchrow(SET_LOCAL, *scope)
-                    result = await (connection.fetch if many else connection.fetchrow)(sql, *arguments)
+                    result = await connection.first(sql, arguments)
             else:
                 if not found:
-                    await connection.fetchrow(SET_SCOPE, *scope)
+                    await connection.first(SET_SCOPE, [*scope])
                     whole = True
-                result = await (connection.fetch if many else connection.fetchrow)(sql, *arguments)
+                result = await connection.first(sql, arguments)
         except BaseException as error:
             # A refused statement leaves a connection that has its scope as it was. A cancelled or broken exchange
             # leaves it in an unknown state.
@@ -77,9 +75,10 @@ class ReadPool:
         self._shared.give_back(connection, place, perf_counter() - started)
         return result
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> ReadConnection:
         connection = await asyncpg.connect(
             self._url,
+            connection_class=ReadConnection,
             statement_cache_size=0 if self._transactional else 500,
             max_cacheable_statement_size=0,
             max_cached_statement_lifetime=0,
@@ -94,8 +93,14 @@ class ReadPool:
                 "statement_timeout": str(self._timeout),
             },
         )
-        # Rendered JSON goes out as the bytes it came in.
-        await connection.set_type_codec("json", schema="pg_catalog", encoder=str.encode, decoder=bytes, format="binary")
+        try:
+            # Rendered JSON goes out as the bytes it came in.
+            await connection.set_type_codec(
+                "json", schema="pg_catalog", encoder=str.encode, decoder=bytes, format="binary"
+            )
+        except BaseException:
+            connection.terminate()  # a read that is cancelled here would leave it open
+            raise
         return connection
 
     async def close(self) -> None:

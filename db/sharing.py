@@ -4,12 +4,11 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import asyncpg
+from db.read_connection import ReadConnection
 
 Scope = tuple[str, str]  # organization and user, as Actor.scope gives them; "" for none
-Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 # How long a read waits for a busy connection of its scope while others are free: some times what a read takes of late,
 # within these bounds, in seconds.
@@ -21,7 +20,7 @@ AVERAGED = 32  # reads, in the average of what one takes
 class Turn(NamedTuple):
     """A read that waits. It is given a connection and whose that was last, or None: look again."""
 
-    given: "asyncio.Future[tuple[Connection, Place] | None]"
+    given: "asyncio.Future[tuple[ReadConnection, Place] | None]"
     place: "Place"
     since: float
 
@@ -31,7 +30,7 @@ class Place:
     """The connections that have one scope, and the reads that wait for one of them; `reads` are all that are about."""
 
     scope: Scope
-    free: list[Connection] = field(default_factory=list)
+    free: list[ReadConnection] = field(default_factory=list)
     busy: int = 0
     reads: int = 0
     waiting: deque[Turn] = field(default_factory=deque)
@@ -44,17 +43,17 @@ class Shared:
     that is busy, and then takes what has been free for longest or what is free next, in the order of coming: under
     load a change of scope costs more than the wait, and nobody waits for long."""
 
-    def __init__(self, size: int, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(self, size: int, connect: Callable[[], Awaitable[ReadConnection]]) -> None:
         self._size = size
         self._connect = connect
         self._open = 0
         self._places: dict[Scope, Place] = {}
-        self._free: OrderedDict[Connection, Place] = OrderedDict()  # free for longest first
+        self._free: OrderedDict[ReadConnection, Place] = OrderedDict()  # free for longest first
         self._impatient: deque[Turn] = deque()
         self._sweep_at: asyncio.TimerHandle | None = None
         self._usual = 0.0
 
-    async def borrow(self, scope: Scope) -> tuple[Connection, Place, bool]:
+    async def borrow(self, scope: Scope) -> tuple[ReadConnection, Place, bool]:
         """A connection, where to give it back, and whether it has this scope already."""
         place = self._places.get(scope)
         if place is None:
@@ -72,9 +71,9 @@ class Shared:
             raise
         return connection, place, found
 
-    def give_back(self, connection: Connection, place: Place, seconds: float) -> None:
+    def give_back(self, connection: ReadConnection, place: Place, seconds: float) -> None:
         """Ends a loan that lasted so long."""
-        if connection.is_closed():
+        if connection.is_closed() or not self._size:
             self.discard(connection, place)
             return
         self._usual += (seconds - self._usual) / AVERAGED
@@ -82,7 +81,7 @@ class Shared:
         self._lend_on(connection, place)
         self._done(place)
 
-    def discard(self, connection: Connection, place: Place) -> None:
+    def discard(self, connection: ReadConnection, place: Place) -> None:
         """Ends a loan of a connection that is of no more use."""
         connection.terminate()
         place.busy -= 1
@@ -90,13 +89,14 @@ class Shared:
         self._done(place)
 
     async def close(self) -> None:
+        self._size = 0  # what is given back later is closed then
         for connection in list(self._free):
             await connection.close(timeout=2)
         self._free.clear()
         self._places.clear()
         self._open = 0
 
-    async def _other(self, place: Place) -> tuple[Connection, bool]:
+    async def _other(self, place: Place) -> tuple[ReadConnection, bool]:
         """A connection when none of this scope is free, and whether it has the scope."""
         while True:
             if self._open < self._size:
@@ -107,7 +107,7 @@ class Shared:
             if given is not None:
                 return given[0], given[1] is place
 
-    async def _new(self, place: Place) -> Connection:
+    async def _new(self, place: Place) -> ReadConnection:
         self._open += 1
         try:
             made = await self._connect()
@@ -117,7 +117,7 @@ class Shared:
         place.busy += 1
         return made
 
-    def _take(self, place: Place) -> tuple[Connection, Place]:
+    def _take(self, place: Place) -> tuple[ReadConnection, Place]:
         """What has been free for longest, for another scope, and whose it was."""
         connection, before = self._free.popitem(last=False)
         before.free.remove(connection)
@@ -125,7 +125,7 @@ class Shared:
         place.busy += 1
         return connection, before
 
-    async def _wait(self, place: Place) -> tuple[Connection, Place] | None:
+    async def _wait(self, place: Place) -> tuple[ReadConnection, Place] | None:
         loop = asyncio.get_running_loop()
         turn = Turn(loop.create_future(), place, loop.time())
         if place.busy:
@@ -150,7 +150,7 @@ class Shared:
             turn.place.busy -= 1
             self._lend_on(*given)
 
-    def _lend_on(self, connection: Connection, place: Place) -> None:
+    def _lend_on(self, connection: ReadConnection, place: Place) -> None:
         """To who waits for this scope, unless somebody else has waited for any connection and for longer."""
         _drop_cancelled(place.waiting)
         _drop_cancelled(self._impatient)
@@ -160,6 +160,8 @@ class Shared:
         elif place.waiting:
             turn = place.waiting.popleft()
         else:
+            # Who waited and was cancelled may have been the last to know the place that this comes from.
+            place = self._places.setdefault(place.scope, place)
             place.free.append(connection)
             self._free[connection] = place
             return
@@ -209,8 +211,8 @@ class Shared:
                     return
 
     def _forget_if_empty(self, place: Place) -> None:
-        if not (place.free or place.reads):
-            self._places.pop(place.scope, None)
+        if not (place.free or place.reads) and self._places.get(place.scope) is place:
+            del self._places[place.scope]
 
 
 def _drop_cancelled(queue: deque[Turn]) -> None:

@@ -23,8 +23,7 @@ from domain.identity.rules.roles import OWNER
 from domain.identity.tenancy import EVERYTHING
 from runtime.settings import Settings
 
-# Printed at every start of a demo, so it is no secret.
-PASSWORD = "wind-tunnel-biscuit-41"  # noqa: S105
+PASSWORD = "wind-tunnel-biscuit-41"  # noqa: S105 - printed at every start of a demo, no secret
 
 # Rooms that add to the demo, in the order in which they need each other.
 ROOMS = ("fleet",)

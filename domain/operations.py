@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from db.operations import Operation
@@ -33,11 +32,9 @@ async def register(settings: Settings, documents: Sequence[Document]) -> set[str
     """Register all documents in one transaction; answers the hashes that are new. Again changes nothing."""
     db = Database(settings, pooled=False)
     rows = [{"sha256": item.sha256, "name": item.name, "document": item.text} for item in documents]
+    new = insert(Operation).on_conflict_do_nothing().returning(Operation.sha256)
     try:
         async with db.platform() as session:
-            known = set(await session.scalars(select(Operation.sha256)))
-            if rows:
-                await session.execute(insert(Operation).values(rows).on_conflict_do_nothing())
-        return {row["sha256"] for row in rows} - known
+            return set(await session.scalars(new, rows)) if rows else set()
     finally:
         await db.close()

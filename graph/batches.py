@@ -4,14 +4,17 @@ They run one after the other, in their order, so that mutations do not interleav
 operation among those that an actor may run at once. Together they may cost as much as one operation may.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from domain.errors import OperationError
 from graph import envelope
 from graph.context import Platform
 from graph.envelope import EnvelopeError
 from graph.operations import Caller, OperationRequest, Outcome
+
+T = TypeVar("T")
 
 
 class Batches:
@@ -39,16 +42,25 @@ class Batches:
         if caller.idempotency_key:
             raise EnvelopeError("An Idempotency-Key belongs to one operation; send operations with a key one by one.")
         try:
-            total = sum([await self._engine.price(request, caller) for request in requests])
+            total = sum(await _each(requests, lambda request: self._engine.price(request, caller)))
             self._throttle.account(caller).check_price(total)
         except OperationError as error:
             raise EnvelopeError(f"All of the batch is too much for one request. {error}", 400, error.code) from None
-        outcomes = [await self._engine.execute(request, caller) for request in requests]
+        outcomes = await _each(requests, lambda request: self._engine.execute(request, caller))
         body = b"[" + b",".join(outcome.body for outcome in outcomes) + b"]"
         refused = next((outcome for outcome in outcomes if outcome.status == 429), None)
         if refused is not None:
             return Outcome(body, status=429, headers=refused.headers, failed=True)
         return Outcome(body, failed=any(outcome.failed for outcome in outcomes))
+
+
+async def _each(requests: Sequence[OperationRequest], work: Callable[[OperationRequest], Awaitable[T]]) -> list[T]:
+    """What `work` makes of them, one after the other; other requests have their turn between them."""
+    made = []
+    for request in requests:
+        made.append(await work(request))
+        await asyncio.sleep(0)
+    return made
 
 
 def _one(number: int, item: Any) -> OperationRequest:

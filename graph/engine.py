@@ -72,8 +72,8 @@ class Engine:
     async def _open(self, request: OperationRequest, caller: Caller) -> Known:
         try:
             account = self.throttle.account(caller)
-            if not request.query:
-                await self.throttle.pay(account, cost.REFUSED)
+            if not request.query or self.documents.trusted:
+                await self.throttle.pay(account, cost.REFUSED)  # it has to be looked for
             text = await self.documents.text(request)
             known = self.preparer.known(text, request.operation_name)
             if known is None:
@@ -171,6 +171,8 @@ class Engine:
     async def _pay(self, account: Account, price: int) -> None:
         """Raises RefusedError when the operation costs too much, at once or within the minute."""
         try:
+            if price > account.allowance.operation:
+                await self.throttle.pay(account, cost.REFUSED)  # it took planning to find out
             account.check_price(price)
             await self.throttle.pay(account, price)
         except OperationError as error:

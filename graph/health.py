@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from domain.events import heartbeats
 from domain.identity.tokens import keys
+from graph.answers import is_known
 from graph.context import Platform
 from runtime import metrics
 from runtime.logging import get_logger
@@ -103,8 +104,7 @@ class Health:
     async def schema(self, request: Request) -> Response:
         """The schema in the schema definition language."""
         headers = {"ETag": self._etag, "Cache-Control": "no-cache"}
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if known & {self._etag, "*"}:
+        if is_known(self._etag.encode(), request.headers.get("if-none-match", "").encode("latin-1")):
             return Response(status_code=304, headers=headers)
         return Response(self._sdl, media_type="text/plain", headers=headers)
 

@@ -33,21 +33,14 @@ from graph.context import Platform
 from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
 from graph.envelope import BatchError, EnvelopeError
 from graph.errors import status_of, to_error
+from graph.headers import Said, caller_of, said_in, unauthenticated
 from graph.operations import Caller, OperationRequest, Outcome
 from graph.pages import GraphiQLPage
 from graph.preparing import RefusedError
-from graph.requests import (
-    ClientGoneError,
-    Requests,
-    bearer,
-    caller_of,
-    check_body_headers,
-    merged,
-    unauthenticated,
-)
+from graph.requests import ClientGoneError, Requests
 from graph.versions import Condition
 from runtime import metrics
-from runtime.exchange import EXCHANGE
+from runtime.exchange import EXCHANGE, Exchange
 from runtime.settings import Settings
 
 ALLOW = b"GET, POST, OPTIONS"
@@ -79,19 +72,18 @@ class GraphQLOverHTTP:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        raw: list[Header] = scope["headers"]
-        headers = dict(raw)
+        exchange: Exchange | None = scope.get("extensions", {}).get(EXCHANGE)
+        said = said_in(scope, exchange.head if exchange is not None else None)
+        headers, answer_type, caching = said.headers, said.answer_type, CACHE_NOTHING
         method: str = scope["method"]
         identifier = request_id(headers)
-        answer_type, caching = media.JSON, CACHE_NOTHING
         if method != "POST" and (method != "GET" or self._wants_page(headers)):
             return await self._other_method(method, headers, send, identifier, started)
         try:
-            if len(headers) != len(raw):
-                headers = merged(raw)
-            answer_type = _negotiated(headers)
+            if said.refusal is not None:
+                raise said.refusal
             request = await self._request(scope, headers, receive)
-            actor = await self._actor(headers[b"authorization"]) if b"authorization" in headers else None
+            actor = await self._actor(said.token) if said.token is not None else None
             caller = caller_of(scope, headers, actor, identifier)
             if isinstance(request, list):
                 outcome = await self._batches.execute(request, caller)
@@ -111,7 +103,7 @@ class GraphQLOverHTTP:
             told = to_error(error)
             status, body = status_of([told]), orjson.dumps({"errors": [told]})
         ordinary = status == 200 and method == "POST" and caching is CACHE_NOTHING
-        if ordinary and self._at_once(scope, headers, answer_type, identifier, started, body):
+        if ordinary and exchange is not None and self._at_once(exchange, said, identifier, started, body):
             metrics.REQUESTS.observe("/graphql", "POST", 200, perf_counter() - started)
             return None
         answer = [
@@ -126,22 +118,19 @@ class GraphQLOverHTTP:
         await self._send(send, headers, status, answer, body)
         metrics.REQUESTS.observe("/graphql", method, status, perf_counter() - started)
 
-    def _at_once(
-        self, scope: Scope, headers: dict[bytes, bytes], media: bytes, identifier: str, started: float, body: bytes
-    ) -> bool:
-        """Sends the answer to an ordinary POST by the short way, where there is one."""
-        exchange = scope.get("extensions", {}).get(EXCHANGE)
-        if exchange is None or b"origin" in headers or (len(body) > self._compress and b"accept-encoding" in headers):
+    def _at_once(self, exchange: Exchange, said: Said, identifier: str, started: float, body: bytes) -> bool:
+        """Sends the answer to an ordinary POST by the short way, when nothing about it depends on the client."""
+        headers = said.headers
+        if b"origin" in headers or (len(body) > self._compress and b"accept-encoding" in headers):
             return False
-        head = HEADS[media] % (identifier.encode(), perf_counter() - started, len(body))
-        return bool(exchange.answer(head, body))
+        head = HEADS[said.answer_type] % (identifier.encode(), perf_counter() - started, len(body))
+        return exchange.answer(head, body)
 
     async def _request(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> OperationRequest | list[OperationRequest]:
         if scope["method"] == "GET":
             return self._requests.from_url(scope)
-        check_body_headers(headers)
         try:
             return envelope.from_body(await self._requests.body(scope, headers, receive))
         except BatchError as batch:
@@ -198,11 +187,10 @@ class GraphQLOverHTTP:
     def _wants_page(self, headers: dict[bytes, bytes]) -> bool:
         return self._page is not None and media.prefers_html(headers.get(b"accept", b""))
 
-    async def _actor(self, header: bytes) -> Actor:
-        text = bearer(header)
+    async def _actor(self, token: str) -> Actor:
         authenticator = self._platform.authenticator
         try:
-            return authenticator.cached(text) or await authenticator.actor(text)
+            return authenticator.cached(token) or await authenticator.actor(token)
         except UnauthenticatedError as error:
             raise unauthenticated(str(error), b"invalid_token") from None
 
@@ -233,17 +221,3 @@ def _caching(outcome: Outcome) -> tuple[Header, ...]:
     """The answer's own headers, and who may keep it: the client, when it has a tag to compare it by."""
     kept = CACHE_CHECKED if outcome.headers[0][0] == b"etag" else CACHE_NOTHING
     return (*kept, *outcome.headers)
-
-
-def _negotiated(headers: dict[bytes, bytes]) -> bytes:
-    accept = headers.get(b"accept")
-    if accept is None or accept == b"*/*":
-        return media.JSON
-    chosen = media.negotiate(accept)
-    if chosen is None:
-        raise EnvelopeError(
-            f"None of the types in the Accept header can be served; accept {media.OFFERED}.",
-            406,
-            "NOT_ACCEPTABLE",
-        )
-    return chosen

@@ -34,12 +34,11 @@ def negotiate(accept: bytes) -> bytes | None:
     gets application/json, as the draft asks."""
     if not accept.strip():
         return JSON
-    ranges = [parsed for part in _commas(accept) if (parsed := _range(part)) is not None]
+    ranges = _ranges(accept)
     best: tuple[float, int, int] | None = None
     chosen: bytes | None = None
     for offered, preference in ((GRAPHQL_JSON, 1), (JSON, 0)):
-        matching = [(_specificity(essence, offered), quality) for essence, quality in ranges]
-        specificity, quality = max((m for m in matching if m[0] >= 0), default=(-1, 0.0))
+        specificity, quality = _best(ranges, offered)
         if quality <= 0:
             continue
         named = specificity == 2
@@ -54,17 +53,26 @@ def quality(accept: bytes, offered: bytes) -> float:
     """How much a client that sends this Accept header wants the media type: 0 (not at all) to 1."""
     if not accept.strip():
         return 1.0
-    ranges = [parsed for part in _commas(accept) if (parsed := _range(part)) is not None]
-    matching = [(_specificity(essence, offered), found) for essence, found in ranges]
-    return max((m for m in matching if m[0] >= 0), default=(-1, 0.0))[1]
+    return _best(_ranges(accept), offered)[1]
 
 
 @lru_cache(maxsize=512)
 def prefers_html(accept: bytes) -> bool:
     """Whether the client is a browser that shows pages: it names HTML, and likes it better than JSON."""
-    if not any(essence == HTML for essence, _ in filter(None, map(_range, _commas(accept)))):
+    if not any(essence == HTML for essence, _ in _ranges(accept)):
         return False
     return quality(accept, HTML) > max(quality(accept, JSON), quality(accept, GRAPHQL_JSON))
+
+
+def _ranges(accept: bytes) -> list[tuple[bytes, float]]:
+    """The media ranges of an Accept header, each with its quality; those that are malformed are left out."""
+    return [parsed for part in _commas(accept) if (parsed := _range(part)) is not None]
+
+
+def _best(ranges: list[tuple[bytes, float]], offered: bytes) -> tuple[int, float]:
+    """How exactly the media type is meant by the range that fits it best, and its quality; -1: by none."""
+    matching = [(_specificity(essence, offered), quality) for essence, quality in ranges]
+    return max((found for found in matching if found[0] >= 0), default=(-1, 0.0))
 
 
 def _split(header: bytes) -> tuple[bytes, list[bytes]]:

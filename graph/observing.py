@@ -7,6 +7,7 @@ from graph.operations import Outcome
 from graph.preparing import Known
 from runtime import metrics
 from runtime.logging import get_logger
+from runtime.operation_metrics import LONGEST_NAME
 
 REFUSED = metrics.OPERATIONS.series(None, "unknown")
 
@@ -32,7 +33,7 @@ class Observer:
         """Logs what an operation was and what its variables looked like; never a value of them."""
         log.warning(
             "slow operation",
-            operation=known.name or "anonymous",
+            operation=(known.name or "anonymous")[:LONGEST_NAME],
             kind=known.kind.value,
             seconds=round(seconds, 3),
             document=known.sha256[:16],

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graph.answers import NO_STORE, NOSNIFF, Header
+from graph.answers import NO_STORE, NOSNIFF, Header, is_known
 from graph.encoding import chosen, compressed_well
 from runtime.settings import Settings
 
@@ -51,8 +51,7 @@ class StaticFile:
             "Cache-Control": YEAR if request.query_params.get("v") == self.version else "no-cache",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if known & {etag, "*"}:
+        if is_known(etag.encode(), request.headers.get("if-none-match", "").encode("latin-1")):
             return Response(status_code=304, headers=headers)
         if coding is None:
             return Response(self.content, media_type=self.type, headers=headers)

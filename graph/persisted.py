@@ -13,19 +13,20 @@ from typing import Any
 
 from asyncpg import PostgresError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from db.reads import ReadPool
 from domain.errors import BadUserInputError, ForbiddenError, OperationError
 from domain.operations import digest
 from graph.operations import OperationRequest
+from runtime import hints
 from runtime.logging import get_logger
 from runtime.settings import Settings
 
 KEPT_CHARACTERS = 4_000_000
 MISSES_KEPT = 10_000
 MISSED_SECONDS = 2.0
-LARGEST_SHARED = 100_000
+# What one process puts into Redis while a document lives there: whoever is signed in could fill it otherwise.
+SHARED_CHARACTERS = 4_000_000
 STORE_SECONDS = 0.25
 SHA256 = re.compile(r"[0-9a-f]{64}")
 NO_SCOPE = ("", "")
@@ -80,6 +81,8 @@ class Documents:
         self._characters = 0
         self._missed: dict[str, float] = {}
         self._silent_until = 0.0
+        self._shared_characters = 0
+        self._shared_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def text(self, request: OperationRequest) -> str:
@@ -109,15 +112,19 @@ class Documents:
         if not self._automatic or given is None or not request.query or given in self._texts:
             return
         self._keep(given, request.query)
-        if (
-            share
-            and self._redis is not None
-            and len(request.query) <= LARGEST_SHARED
-            and monotonic() >= self._silent_until
-        ):
+        if share and self._redis is not None and self._may_share(len(request.query)):
             task = asyncio.create_task(self._share(self._redis, given, request.query))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _may_share(self, characters: int) -> bool:
+        now = monotonic()
+        if now >= self._shared_until:
+            self._shared_until, self._shared_characters = now + self._ttl, 0
+        if now < self._silent_until or self._shared_characters + characters > SHARED_CHARACTERS:
+            return False
+        self._shared_characters += characters
+        return True
 
     async def _find(self, given: str) -> str:
         if self._missed.get(given, 0.0) < monotonic():
@@ -160,7 +167,7 @@ class Documents:
             async with asyncio.timeout(STORE_SECONDS):
                 found: str | None = await self._redis.getex(_key(given), ex=self._ttl)
                 return found
-        except (RedisError, OSError, TimeoutError) as error:
+        except hints.ERRORS as error:
             self._silence(error)
             return None
 
@@ -168,7 +175,7 @@ class Documents:
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await redis.set(_key(given), text, ex=self._ttl)
-        except (RedisError, OSError, TimeoutError) as error:
+        except hints.ERRORS as error:
             self._silence(error)
 
     def _silence(self, error: BaseException) -> None:
@@ -177,6 +184,8 @@ class Documents:
         log.warning("persisted queries are not shared", error=repr(error))
 
     def _keep(self, given: str, text: str) -> None:
+        if given in self._texts:
+            return  # others looked for it at the same moment
         self._texts[given] = text
         self._characters += len(text)
         while self._characters > KEPT_CHARACTERS and len(self._texts) > 1:

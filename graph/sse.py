@@ -30,9 +30,10 @@ from graph.context import Platform
 from graph.envelope import EnvelopeError
 from graph.errors import masked
 from graph.event_stream import EventStream
+from graph.headers import bearer, caller_of, check_body_headers, merged, unauthenticated
 from graph.operations import Caller, OperationRequest
 from graph.preparing import RefusedError
-from graph.requests import ClientGoneError, Requests, bearer, caller_of, check_body_headers, merged, unauthenticated
+from graph.requests import ClientGoneError, Requests
 from runtime import metrics
 from runtime.settings import Settings
 

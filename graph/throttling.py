@@ -17,13 +17,13 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from domain.context import Actor
 from domain.errors import RateLimitedError
 from domain.identity.rules.plans import ANONYMOUS, Allowance, allowance
 from graph.cost import TooCostlyError
 from graph.operations import Caller
+from runtime import hints
 from runtime.logging import get_logger
 from runtime.settings import Settings
 
@@ -90,10 +90,6 @@ class Account:
         self.organization = organization
         self.running = 0
         self.subscriptions = 0
-
-    @property
-    def remaining(self) -> int:
-        return self.lease.known + self.lease.left
 
     def begin_subscription(self) -> None:
         """Counts a subscription that starts; `end_subscription` must follow. Raises TooFastError."""
@@ -217,7 +213,7 @@ class Throttle:
                         granted = amount
                         break
                 window = await self._storage.get_sliding_window(lease.item.key_for(lease.key), lease.item.get_expiry())
-        except (RedisError, OSError, TimeoutError) as error:
+        except hints.ERRORS as error:
             self._silent_until = perf_counter() + 1.0
             log.warning("rate limits are not enforced", error=repr(error))
             return wanted

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graph.operations import Outcome
 from graph.preparing import Known
+from runtime.operation_metrics import LONGEST_NAME
 
 NOT_INSTALLED = "TRACING is on, but OpenTelemetry is not installed; install opsgraph with its extra `otel`."
 
@@ -44,7 +45,7 @@ class Tracer:
             # The label, not the name that a client may have invented: span names must be few as well.
             span.update_name(f"{kind} {known.series.name}")
             span.set_attribute("graphql.operation.type", kind)
-            span.set_attribute("graphql.operation.name", known.name or "")
+            span.set_attribute("graphql.operation.name", (known.name or "")[:LONGEST_NAME])
             span.set_attribute("graphql.document.hash", known.sha256)
         if outcome.failed:
             span.set_status(self._trace.StatusCode.ERROR)

@@ -19,9 +19,9 @@ from graph import socket_messages as protocol
 from graph.answers import Receive, Scope, Send, request_id
 from graph.context import Platform
 from graph.errors import masked, to_error
+from graph.headers import caller_of
 from graph.operations import Caller, Outcome
 from graph.preparing import RefusedError
-from graph.requests import caller_of
 from graph.socket_messages import CloseCode, CloseError
 from graph.standing import EXPIRED, UnknownStandingError, seconds_left, still_standing
 from runtime import metrics

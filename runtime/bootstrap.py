@@ -170,14 +170,14 @@ def pip_configuration(python: Path) -> dict[str, str]:
 def output(program: Path, *arguments: str) -> str:
     try:
         command = [str(program), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own Python
     except (OSError, subprocess.CalledProcessError) as error:
         raise BootstrapError(f"{program} does not run.") from error
 
 
 def run(program: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
     command = [str(program), *arguments]
-    done = subprocess.run(command, check=False, stdout=sys.stderr, env=environment)  # noqa: S603
+    done = subprocess.run(command, check=False, stdout=sys.stderr, env=environment)  # noqa: S603 - our own Python
     if done.returncode != 0:
         raise BootstrapError(f"`{' '.join(arguments[:4])}` failed (exit code {done.returncode}), see above.")
 

@@ -6,12 +6,22 @@ what uvicorn's part of a small answer costs.
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from runtime.heads import Head
+
 # The name in an HTTP scope's extensions under which the application finds it.
 EXCHANGE = "opsgraph.exchange"
 
 
 class Exchange(RequestResponseCycle):
-    """One request and its answer."""
+    """One request and its answer; `head` is there when it can be known again."""
+
+    head: Head | None = None
+
+    def arrive(self, body: bytes) -> None:
+        """The whole body came with the head."""
+        self.body += body
+        self.more_body = False
+        self.message_event.set()
 
     def arrived(self) -> bytes | None:
         """The whole body, when it is there and nobody has taken it; None means: ask `receive`."""

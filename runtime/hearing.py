@@ -11,21 +11,19 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from runtime.hints import ERRORS, Reconnecting
 from runtime.logging import get_logger
 
-FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 CONNECT_SECONDS = 2.0
 # A PING that is not answered within this means that Redis cannot be relied on.
 ANSWER_SECONDS = 0.25
-ERRORS = (RedisError, OSError, TimeoutError)
 ALWAYS = "opsgraph:commits"  # a connection that follows nothing is not in the mode that tells PONG from hints
 
 log = get_logger(__name__)
 
 
-class Hearing:
+class Hearing(Reconnecting):
     """`on_hint` gets channel and payload of each hint; `on_gap` is called whenever some may have been missed."""
 
     def __init__(self, redis: Redis, on_hint: Callable[[str, str], None], on_gap: Callable[[], None]) -> None:
@@ -40,10 +38,6 @@ class Hearing:
         self._asking: asyncio.Future[bool] | None = None  # by the next one
         self._deadline: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def connected(self) -> bool:
-        return self._connection is not None
 
     def follow(self, *channels: str) -> None:
         """Follow these from the next `heard()` on."""
@@ -67,21 +61,6 @@ class Hearing:
             await self._send()
         return await asyncio.shield(asking)
 
-    async def run(self) -> None:
-        """Listen until cancelled; reconnects with backoff."""
-        delay = FIRST_RETRY
-        while True:
-            try:
-                await self._listen()
-            except ERRORS as error:
-                if self.connected:
-                    log.warning("hints lost", error=repr(error))
-                    delay = FIRST_RETRY
-            finally:
-                self._lose()
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LAST_RETRY)
-
     async def _listen(self) -> None:
         pool: Any = self._redis.connection_pool
         connection = pool.make_connection()
@@ -92,7 +71,7 @@ class Hearing:
                 await connection.send_packed_command(subscribe, check_health=False)
                 await connection.read_response()
             self._commands.clear()
-            self._connection = connection
+            self._connection, self.connected = connection, True
             self._command("SUBSCRIBE", *self._channels)  # those that were added while it connected
             await self._send()
             while True:
@@ -103,9 +82,9 @@ class Hearing:
                 await connection.disconnect(nowait=True)
 
     def _take(self, message: Any) -> None:
-        kind, *rest = (_text(part) for part in message) if isinstance(message, list) else (_text(message),)
+        kind, *rest = message if isinstance(message, list) else [message]
         if kind == "message":
-            self._on_hint(rest[0], rest[1])
+            self._on_hint(*rest)
         elif kind.lower() == "pong":
             self._answered()
 
@@ -166,7 +145,3 @@ class Hearing:
         for future in waiting:
             if future is not None and not future.done():
                 future.set_result(False)
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

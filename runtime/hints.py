@@ -6,6 +6,7 @@ Whoever listens also polls the database, so a lost hint costs milliseconds and n
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ JOBS = "opsgraph:jobs"
 PUBLISH_TIMEOUT = 0.25
 SILENCE_AFTER_FAILURE = 1.0
 FIRST_RETRY, LAST_RETRY = 0.05, 1.0
-ERRORS = (RedisError, OSError, TimeoutError)
+ERRORS = (RedisError, OSError, TimeoutError)  # how it shows that Redis is away
 
 Callback = Callable[[str], None]
 _silent_until: WeakKeyDictionary[Redis, float] = WeakKeyDictionary()
@@ -77,8 +78,33 @@ async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -
     return True
 
 
-class Listener:
-    """One pub/sub connection of a process, whose channels come and go while it runs.
+class Reconnecting(ABC):
+    """One pub/sub connection of a process; `connected` says whether there is one at this moment."""
+
+    connected = False
+
+    async def run(self) -> None:
+        """Listen until cancelled; reconnects with backoff."""
+        delay = FIRST_RETRY
+        while True:
+            try:
+                await self._listen()
+            except ERRORS as error:
+                if self.connected:
+                    log.warning("hints lost", error=repr(error))
+                    delay = FIRST_RETRY
+            finally:
+                self.connected = False
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LAST_RETRY)
+
+    @abstractmethod
+    async def _listen(self) -> None:
+        """Listen on a new connection until it is lost; sets `connected` once hints come."""
+
+
+class Listener(Reconnecting):
+    """Hears hints on channels that come and go while it runs.
 
     A callback gets the payload of each hint, and "" whenever following its channel begins or begins again,
     because hints may have been missed before. Callbacks must not block.
@@ -89,7 +115,6 @@ class Listener:
         self._callbacks: dict[str, list[Callback]] = {}
         self._changed = asyncio.Event()
         self._followed: set[str] = set()
-        self.connected = False
 
     def add(self, channel: str, callback: Callback) -> None:
         self._callbacks.setdefault(channel, []).append(callback)
@@ -99,21 +124,6 @@ class Listener:
         """Forget a channel and its callbacks."""
         self._callbacks.pop(channel, None)
         self._changed.set()
-
-    async def run(self) -> None:
-        """Listen until cancelled; reconnects with backoff."""
-        delay = FIRST_RETRY
-        while True:
-            try:
-                await self._listen()
-            except ERRORS as error:
-                if self.connected:
-                    log.warning("hints lost, polling meanwhile", error=repr(error))
-                    delay = FIRST_RETRY
-            finally:
-                self.connected = False
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LAST_RETRY)
 
     async def _listen(self) -> None:
         pubsub: Any = self._redis.pubsub(ignore_subscribe_messages=True)
@@ -127,7 +137,7 @@ class Listener:
                 while not changes.done():
                     message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
                     if message is not None and message["type"] == "message":
-                        self._call(_text(message["channel"]), _text(message["data"]))
+                        self._call(message["channel"], message["data"])
                 changes.result()
             finally:
                 changes.cancel()
@@ -164,7 +174,3 @@ class Listener:
     def _call(self, channel: str, payload: str) -> None:
         for callback in list(self._callbacks.get(channel, ())):
             callback(payload)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

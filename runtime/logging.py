@@ -2,14 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import orjson
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.types import EventDict, Processor
 
 # Loggers whose INFO lines repeat what our own request and job lines say, or only matter to their authors.
@@ -29,7 +26,6 @@ def _add_request_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
 def configure(level: str = "INFO") -> None:
     """Route structlog and the standard library (uvicorn, arq, SQLAlchemy) into JSON lines on stderr."""
     shared: list[Processor] = [
-        merge_contextvars,
         _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -82,13 +78,6 @@ def _without_colors(_logger: Any, _method: str, line: EventDict) -> EventDict:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return structlog.stdlib.get_logger(name)
-
-
-@contextmanager
-def request_context(request_id: str, **values: Any) -> Iterator[None]:
-    """Every line logged inside carries the request's id (and whatever else is given)."""
-    with bound_contextvars(request_id=request_id, **values):
-        yield
 
 
 def _dumps(value: Any, **_options: Any) -> str:

@@ -24,12 +24,6 @@ REQUESTS = RequestMetrics(SECONDS)
 REGISTRY.register(REQUESTS)
 OPERATIONS = OperationMetrics(SECONDS)
 REGISTRY.register(OPERATIONS)
-POOL_CONNECTIONS = Gauge(
-    "opsgraph_pool_connections", "Database connections by pool and state.", ["pool", "state"], registry=REGISTRY
-)
-POOL_WAIT_SECONDS = Histogram(
-    "opsgraph_pool_wait_seconds", "Wait for a database connection.", ["pool"], buckets=SECONDS, registry=REGISTRY
-)
 SOCKETS = Gauge("opsgraph_websockets", "Open WebSocket connections.", registry=REGISTRY)
 STREAMS = Gauge("opsgraph_event_streams", "Open streams of server-sent events.", registry=REGISTRY)
 SUBSCRIPTIONS = Gauge("opsgraph_subscriptions", "Running subscriptions.", registry=REGISTRY)

@@ -7,30 +7,11 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from runtime.request_metrics import Times
+
 OTHER, ANONYMOUS = "other", "anonymous"
 NAMES_KEPT = 200
-
-
-class Times:
-    """One histogram."""
-
-    __slots__ = ("_bounds", "buckets", "total")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self.buckets = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self.buckets[bisect_left(self._bounds, seconds)] += 1
-        self.total += seconds
-
-    def cumulated(self) -> list[tuple[str, float]]:
-        total, made = 0, []
-        for bound, count in zip((*map(str, self._bounds), "+Inf"), list(self.buckets), strict=True):
-            total += count
-            made.append((bound, float(total)))
-        return made
+LONGEST_NAME = 100
 
 
 class Series(Times):
@@ -52,7 +33,7 @@ class Series(Times):
 
 class OperationMetrics(Collector):
     """Operations by name, kind and outcome. The names of clients are theirs to invent, so only the first NAMES_KEPT
-    different ones (and those of registered operations) are told apart. Used by one thread."""
+    different ones that are not too long (and those of registered operations) are told apart. Used by one thread."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
@@ -65,7 +46,7 @@ class OperationMetrics(Collector):
         """Where to count operations of a name."""
         if not name:
             label = ANONYMOUS
-        elif name in self._names or registered or len(self._names) < NAMES_KEPT:
+        elif name in self._names or registered or (len(self._names) < NAMES_KEPT and len(name) <= LONGEST_NAME):
             self._names.add(name)
             label = name
         else:

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from runtime.exchange import EXCHANGE, Exchange
+from runtime.heads import END, HEADS, Head
 
 # A request target that is its path.
 PLAIN_TARGET = re.compile(rb"/[A-Za-z0-9._~/-]*")
@@ -25,6 +26,8 @@ CONNECTION = "opsgraph.connection"
 HEADER_SECONDS = 30.0
 # What a refused client still sends is read for so long.
 FORGET_SECONDS = 2.0
+# Requests that may wait on one connection for the answer to an earlier one.
+MOST_WAITING = 32
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -39,6 +42,8 @@ class HttpProtocol(HttpToolsProtocol):
     _quiet_since = 0.0
     _in_headers = True
     _header_bytes = 0
+    _between = True  # whether the parser waits for a request to begin
+    _raw: bytes | None = None  # the head of the request that begins with the data at hand
     _refused = False
     _late = False
     _header_timer: TimerHandle | None = None
@@ -58,11 +63,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError("too many requests in a row")  # the parser ends, and the connection with it
         super().on_message_begin()
+        self._between = False
         self._in_headers, self._header_bytes, self._forwarded = True, 1, False
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_headers:
+            return  # a trailer: whoever stands before us to look at headers has not seen it
         name = name.lower()
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
@@ -74,6 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
         """As uvicorn's; what is unusual about a request takes uvicorn's own way."""
         self._in_headers = False
         self._stop_header_timer()
+        raw, self._raw = self._raw, None
         parser, cycle, url = self.parser, self.cycle, self.url
         pipelined = cycle is not None and not cycle.response_complete
         unusual = pipelined or self._forwarded or self.expect_100_continue or self.limit_concurrency is not None
@@ -86,7 +97,16 @@ class HttpProtocol(HttpToolsProtocol):
         scope["path"] = url.decode("ascii")
         scope["raw_path"] = url
         scope["query_string"] = b""
-        self.cycle = scope["extensions"][EXCHANGE] = Exchange(
+        self._begin(HEADS.remember(raw, scope) if raw is not None else None)
+
+    def on_message_complete(self) -> None:
+        self._between = True
+        super().on_message_complete()
+
+    def _begin(self, head: Head | None) -> Exchange:
+        """Starts to answer the request of `self.scope`."""
+        scope = cast(dict[str, Any], self.scope)
+        made = Exchange(
             self.scope,
             self.transport,
             self.flow,
@@ -99,7 +119,34 @@ class HttpProtocol(HttpToolsProtocol):
             keep_alive=True,
             on_response=self.on_response_complete,
         )
-        self._start_asgi_task(self.cycle, self._direct)
+        made.head = head
+        self.cycle = scope["extensions"][EXCHANGE] = made
+        self._start_asgi_task(made, self._direct)
+        return made
+
+    def _begin_known(self, data: bytes) -> bool:
+        """Starts to answer a request that arrived whole and whose head is known; False means: let the parser read."""
+        end = data.find(END) + len(END)
+        raw = data[:end]
+        head = HEADS.get(raw)
+        if head is None:
+            self._raw = raw
+            return False
+        if len(data) != end + head.length or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        scope = head.scope.copy()
+        scope["server"], scope["client"], scope["scheme"] = self.server, self.client, self.scheme
+        scope["state"] = self.app_state.copy()
+        scope["extensions"] = {CONNECTION: self}
+        self.scope = cast(Any, scope)
+        self._stop_header_timer()
+        self._in_headers = False
+        self._begin(head).arrive(data[end:])
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        self._header_bytes = 0
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but for one timer a connection instead of one an answer."""
@@ -136,12 +183,14 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return  # read and forgotten: closing with unread data would tear our answer away from the client
-        # The parser keeps unfinished headers in memory without a limit of its own.
-        if self._in_headers:
-            self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES + len(data):
-                self.send_400_response("")
-                return
+        self._raw = None
+        if self._between and self._begin_known(data):
+            return
+        # The parser keeps unfinished headers and trailers in memory without a limit of its own.
+        self._header_bytes += len(data)
+        if self._header_bytes > MAX_HEADER_BYTES + len(data):
+            self.send_400_response("")
+            return
         super().data_received(data)
         if self._in_headers and self._header_timer is None and not self._refused:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._headers_late)
@@ -159,6 +208,11 @@ class HttpProtocol(HttpToolsProtocol):
         """Let go of a client that takes nothing, with what it has not taken."""
         self.transport.abort()
 
+    def _is_answering(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        cycle = self.cycle
+        return bool(self.pipeline) or (cycle is not None and not (cycle.response_complete or cycle.more_body))
+
     def _stop_header_timer(self) -> None:
         if self._header_timer is not None:
             self._header_timer.cancel()
@@ -173,10 +227,16 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()  # opened in advance, as browsers do, and never used
 
     def send_400_response(self, msg: str) -> None:
+        if self._is_answering():
+            # What came before is answered, in its order; then the connection ends.
+            self._refused = True
+            self._stop_header_timer()
+            self.cycle.keep_alive = False
+            return
         if self._late:
             status, code = b"408 Request Timeout", "REQUEST_TIMEOUT"
             text = f"The request's headers did not arrive within {HEADER_SECONDS:g} s; send them at once."
-        elif self._header_bytes > MAX_HEADER_BYTES and self._in_headers:
+        elif self._header_bytes > MAX_HEADER_BYTES:
             status, code = b"431 Request Header Fields Too Large", "HEADERS_TOO_LARGE"
             text = f"The request's URL and headers are larger than {MAX_HEADER_BYTES} bytes; send less in them."
         else:
@@ -194,6 +254,9 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         self._refused = True
         self._stop_header_timer()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # its body is what is wrong: nobody waits for it any longer
+            self.cycle.message_event.set()
         self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + body)
         self.transport.write_eof()
         self.loop.call_later(FORGET_SECONDS, self.transport.close)

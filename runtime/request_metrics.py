@@ -9,26 +9,45 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 
+class Times:
+    """One histogram."""
+
+    __slots__ = ("_bounds", "buckets", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.buckets = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.buckets[bisect_left(self._bounds, seconds)] += 1
+        self.total += seconds
+
+    def cumulated(self) -> list[tuple[str, float]]:
+        total, made = 0, []
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), list(self.buckets), strict=True):
+            total += count
+            made.append((bound, float(total)))
+        return made
+
+
 class RequestMetrics(Collector):
     """Requests by route, method and status, and their durations by route. Used by one thread."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
         self._counts: dict[tuple[str, str, int], int] = {}
-        self._buckets: dict[str, list[int]] = {}
-        self._sums: dict[str, float] = {}
+        self._times: dict[str, Times] = {}
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer. `route` and `method` must come from short lists, never from what a client made up."""
         key = (route, method, status)
         counts = self._counts
         counts[key] = counts.get(key, 0) + 1
-        buckets = self._buckets.get(route)
-        if buckets is None:
-            buckets = self._buckets[route] = [0] * (len(self._bounds) + 1)
-            self._sums[route] = 0.0
-        buckets[bisect_left(self._bounds, seconds)] += 1
-        self._sums[route] += seconds
+        times = self._times.get(route)
+        if times is None:
+            times = self._times[route] = Times(self._bounds)
+        times.observe(seconds)
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -40,10 +59,6 @@ class RequestMetrics(Collector):
         seconds = HistogramMetricFamily(
             "opsgraph_http_request_seconds", "Time to answer an HTTP request.", labels=["route"]
         )
-        for route, buckets in list(self._buckets.items()):
-            total, cumulated = 0, []
-            for bound, count in zip((*map(str, self._bounds), "+Inf"), list(buckets), strict=True):
-                total += count
-                cumulated.append((bound, float(total)))
-            seconds.add_metric([route], cumulated, self._sums[route])
+        for route, times in list(self._times.items()):
+            seconds.add_metric([route], times.cumulated(), times.total)
         yield seconds

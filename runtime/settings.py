@@ -19,26 +19,39 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         PROJECT / ".opsgraph", description="Folder of embedded servers, generated keys and local mail."
     )
-    public_url: str = Field("http://127.0.0.1:8000", description="Base of the links in mails; also JWT issuer.")
+    public_url: str = Field("http://127.0.0.1:8000", description="Base of links in mails, and the tokens' issuer.")
 
-    database_url: str = Field("", description="PostgreSQL, for requests and jobs; runs as role opsgraph_app.")
-    database_read_url: str = Field("", description="A replica for reads; `database_url` when empty.")
-    database_owner_url: str = Field("", description="For migrations only; `database_url` when empty.")
-    database_pool_size: int = Field(10, ge=1, le=200, description="Write connections per process.")
+    database_url: str = Field(
+        "",
+        description="PostgreSQL 16 or newer, in UTF-8, for requests and jobs; its login must be a member of "
+        "`opsgraph_app` and `opsgraph_system`.",
+    )
+    database_read_url: str = Field(
+        "", description="A replica for reads, whose answers are as old as it lags; `DATABASE_URL` when empty."
+    )
+    database_owner_url: str = Field(
+        "",
+        description="The login that migrates: it owns the tables, is not needed at run time, and installs the trusted "
+        "extensions `pg_trgm` and `btree_gin`; `DATABASE_URL` when empty.",
+    )
+    database_pool_size: int = Field(
+        10, ge=1, le=200, description="Write connections per process; half as many more for sign-in, relay and sweeps."
+    )
     database_read_pool_size: int = Field(12, ge=1, le=200, description="Read connections per process.")
     database_transaction_pooler: bool = Field(
         False, description="Set behind PgBouncer in transaction mode: reads set the tenant per transaction."
     )
     statement_timeout_ms: int = Field(10_000, ge=100, description="Longest statement of a request.")
-    redis_url: str = Field("", description="Redis or Valkey, for jobs, wake-ups and limits.")
+    redis_url: str = Field("", description="Redis or Valkey, for jobs, wake-ups, rate limits and persisted queries.")
 
     secret_key: SecretStr = Field(
-        SecretStr(""), description="Signs cursors and e-mail links; generated into data_dir in development."
+        SecretStr(""), description="Signs the cursors of events; generated into `DATA_DIR` in development."
     )
     jwt_private_key: SecretStr = Field(
-        SecretStr(""), description="Ed25519 PEM keys, newest first; generated into data_dir in development."
+        SecretStr(""),
+        description="Ed25519 keys in PEM that sign tokens, newest first; generated into `DATA_DIR` in development.",
     )
-    smtp_url: str = Field("", description="smtp://user:password@host:port; mail lands in data_dir when empty.")
+    smtp_url: str = Field("", description="`smtp://user:password@host:port`; mail lands in `DATA_DIR` when empty.")
     mail_from: str = Field("Opsgraph <no-reply@localhost>", description="Sender of mails.")
 
     default_page_size: int = Field(20, ge=1, description="Rows of a connection without `first` or `last`.")
@@ -56,12 +69,14 @@ class Settings(BaseSettings):
     )
     rate_limit_factor: float = Field(1.0, ge=0, description="Multiplies the plans' budgets; 0 means no rate limits.")
     cost_in_answers: bool = Field(
-        True, description="Every answer tells its cost; otherwise the header `x-cost: 1` asks for it."
+        True, description="Every answer but those to GET tells its cost; otherwise the header `x-cost: 1` asks for it."
     )
     slow_operation_ms: int = Field(1_000, ge=1, description="Operations that take longer are logged.")
     tracing: bool = Field(False, description="OpenTelemetry spans; needs the extra `otel` and OTEL_… variables.")
     socket_init_seconds: float = Field(10.0, gt=0, description="Longest wait for a socket's connection_init.")
-    socket_send_seconds: float = Field(30.0, gt=0, description="A client that reads nothing this long is dropped.")
+    socket_send_seconds: float = Field(
+        30.0, gt=0, description="A socket or stream whose client reads nothing this long is dropped."
+    )
     socket_operations: int = Field(100, ge=1, description="Operations that may run at once on one socket.")
     compress_above_bytes: int = Field(
         1024, ge=0, description="Answers larger than this are compressed when the client takes it; 0: none."

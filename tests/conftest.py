@@ -23,9 +23,14 @@ from db.migrate import upgrade
 from db.session import Database
 from runtime import garbage
 from runtime import settings as settings_module
+from runtime.processes import server_account
 from runtime.secrets import ensure_secrets
+from runtime.servers.place import servers_folder
 from runtime.servers.throwaway import Throwaway, scratch_folder, throwaway, with_database
+from runtime.servers.valkey import Valkey
 from runtime.settings import Settings
+from tests.factories.api import connected
+from tests.sharing import Sharing, place
 
 COMPARED, COMPARED_THOROUGHLY = 500, 2_500  # generated operations of each comparison in tests/compiler
 
@@ -53,18 +58,53 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("opsgraph")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return Sharing(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place(item.nodeid))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Throwaway]:
     with throwaway() as running:
         yield running
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
     """A folder that an unprivileged server may enter (pytest's own tmp_path is 0700)."""
     path = scratch_folder()
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_valkey(folder: Path) -> Iterator[Valkey]:
+    account = server_account()
+    server = Valkey(servers_folder(folder, account), account, throwaway=True)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with scratch() as path:
+        yield path
+
+
+@pytest.fixture
+def valkey(folder: Path) -> Iterator[Valkey]:
+    """A server that the test may stop, empty and start."""
+    with running_valkey(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +113,7 @@ def template(servers: Throwaway) -> str:
     from tests import logged
 
     upgrade(Settings(_env_file=None, environment="test", database_url=with_database(servers.postgres.url, TEMPLATE)))
-    for statement in logged.statements():
-        servers.postgres.psql(statement, TEMPLATE)
+    servers.postgres.psql(";\n".join(logged.statements()), TEMPLATE)
     return TEMPLATE
 
 
@@ -146,7 +185,7 @@ def serving(app: Any, bound: socket.socket) -> Iterator[Server]:
     from runtime.serving import server_config
 
     server = uvicorn.Server(server_config(app))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # they are pytest's
     failed: list[BaseException] = []
 
     def run() -> None:
@@ -180,7 +219,7 @@ def server(settings: Settings, listening: socket.socket) -> Iterator[Server]:
 
 @pytest.fixture
 async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with connected(server.url) as client:
         yield client
 
 
@@ -193,8 +232,9 @@ class Mailbox:
         self._arrived = threading.Condition()
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        message: Any = message_from_bytes(envelope.content, policy=policy.default)
         with self._arrived:
-            self._messages.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+            self._messages.append(message)
             self._arrived.notify_all()
         return "250 OK"
 

@@ -13,7 +13,12 @@ from runtime.logging import get_logger
 log = get_logger(__name__)
 
 ENSURE = text("SELECT event_log_ensure_partitions(:months)")
-FORGET_JOBS = text("DELETE FROM jobs WHERE state = 'DONE' AND finished_at < clock_timestamp() - interval '30 days'")
+FORGET_JOBS = text("""
+    WITH forgotten AS (
+        DELETE FROM jobs WHERE state = 'DONE' AND finished_at < clock_timestamp() - interval '30 days' RETURNING 1
+    )
+    SELECT count(*) FROM forgotten
+""")
 
 
 async def run(db: Database) -> None:
@@ -21,7 +26,7 @@ async def run(db: Database) -> None:
     end sessions that expired, and forget idempotency keys that did."""
     async with db.platform() as session:
         made = await session.scalar(ENSURE, {"months": MONTHS_AHEAD})
-        forgotten = (await session.execute(FORGET_JOBS)).rowcount  # type: ignore[attr-defined]
+        forgotten = await session.scalar(FORGET_JOBS)
     async with db.platform() as session:
         ended = await sweep(session, datetime.now(UTC))
     keys = await idempotency.sweep(db)

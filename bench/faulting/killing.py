@@ -5,7 +5,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from typing import Any
 import orjson
 
 from bench.faulting.load import Order, encode
-from bench.kit.platform import DATABASE, Place, PlatformError
-from bench.kit.programs import STOP, environment
-from runtime import processes
-from runtime.paths import PROJECT
+from bench.kit.asking import SetUpError
+from bench.kit.platform import DATABASE, Place
+from bench.kit.programs import environment, piped
 from runtime.serving import listen
 from runtime.supervisor import Part, Program, Supervisor, wait_ready
 
@@ -139,34 +137,20 @@ class Load:
         self._in.flush()
 
     def told(self, seconds: float) -> list[dict[str, Any]]:
-        """What it said within `seconds`. Raises PlatformError when it has ended."""
+        """What it said within `seconds`. Raises SetUpError when it has ended."""
         if not select.select([self._out], [], [], seconds)[0]:
             return []
         read = os.read(self._out.fileno(), 2**20)
         if not read:
-            raise PlatformError("The load has ended; what it said stands above.")
+            raise SetUpError("The load has ended; what it said stands above.")
         *lines, self._rest = (self._rest + read).split(b"\n")
         return [orjson.loads(line) for line in lines]
 
 
 @contextmanager
 def load(order: Order) -> Iterator[Load]:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "bench.faulting.load"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=PROJECT,
-        env=environment(),
-        start_new_session=True,
-        preexec_fn=processes.tied_to_us(signal.SIGKILL),  # noqa: PLW1509 - started before we have threads
-    )
-    try:
+    with piped("bench.faulting.load") as process:
         yield Load(process, order)
-    finally:
-        processes.stop(process, *STOP)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
 
 
 @dataclass
@@ -190,7 +174,7 @@ class Killer:
                 written = told if "written" in told else written
                 self._act(told)
             if self._stalled():
-                raise PlatformError(f"Nothing goes on for {STALLED_SECONDS:.0f} s; the load last said: {self._last}")
+                raise SetUpError(f"Nothing goes on for {STALLED_SECONDS:.0f} s; the load last said: {self._last}")
         return written
 
     def finish(self, load: Load, heads: dict[str, int]) -> dict[str, Any]:

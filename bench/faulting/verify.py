@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 
 from bench.faulting.writing import NOTE
-from bench.kit.platform import Place, PlatformError
+from bench.kit.asking import SetUpError
+from bench.kit.platform import Place
 from domain.events import audit
 
 SETTLE_SECONDS = 30.0
@@ -46,7 +47,7 @@ async def heads(place: Place) -> dict[str, int]:
     try:
         while await connection.fetchval(PENDING):
             if monotonic() > deadline:
-                raise PlatformError(f"Events still wait to be numbered after {SETTLE_SECONDS:.0f} s.")
+                raise SetUpError(f"Events still wait to be numbered after {SETTLE_SECONDS:.0f} s.")
             await asyncio.sleep(0.05)
         found = await connection.fetch(HEADS)
     finally:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bench.kit.platform import PASSWORD, SIGN_IN
+from bench.kit.asking import access_token, credentials
 
 if TYPE_CHECKING:
     from bench.faulting.load import Organization, Run
@@ -125,19 +125,17 @@ async def token_of(run: "Run", organization: "Organization") -> str:
         if now - organization.signed_in < TOKEN_SECONDS:
             return organization.token
         member = organization.member
-        given = {"email": member.email, "password": PASSWORD, "organization": member.slug}
-        body = orjson.dumps({"query": SIGN_IN, "variables": {"input": given}})
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", run.order.port)
             try:
-                writer.write(request(run.order.port, body))
+                writer.write(request(run.order.port, credentials(member.email, member.slug)))
                 _, answer, _ = await answer_of(reader)
             finally:
                 writer.close()
-        payload = (orjson.loads(answer).get("data") or {}).get("signIn") or {}
-        if not payload.get("accessToken"):
+        token = access_token(answer)
+        if token is None:
             run.counts[f"sign-in: {code_of(answer)}"] += 1
             raise ValueError("not signed in")
-        organization.token, organization.signed_in = payload["accessToken"], now
+        organization.token, organization.signed_in = token, now
         run.counts["sign-ins"] += 1
         return organization.token

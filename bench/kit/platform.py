@@ -9,15 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import asyncpg
-import orjson
 from pydantic import SecretStr
 
+from bench.kit.asking import PASSWORD, sign_in
 from bench.kit.programs import Program, program
 from db.migrate import upgrade
 from domain.identity.passwords import HASHER
@@ -28,9 +26,7 @@ from runtime.servers.throwaway import Throwaway, throwaway, with_database
 from runtime.settings import Settings
 
 DATABASE = "opsgraph"
-PASSWORD = "a benchmark knows no secrets"
 TYPES = 12
-SIGN_IN = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken errors { message } } }"
 
 ORGANIZATION = """
 INSERT INTO organizations (id, slug, name, kind, plan, modules) VALUES ($1, $2, $2, 'AMO', 'LARGE', ARRAY['FLEET'])
@@ -70,10 +66,6 @@ SELECT c.relname AS name, pg_get_indexdef(c.oid) AS definition FROM pg_index i J
 WHERE i.indrelid IN ('utilisation_entries'::regclass, 'aircraft'::regclass)
 AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid)
 """
-
-
-class PlatformError(Exception):
-    """The benchmark cannot be run; the text says why."""
 
 
 @dataclass
@@ -149,7 +141,7 @@ class Place:
     def renew(self, port: int) -> None:
         """Sign in again: tokens last 20 minutes."""
         for tenant in self.tenants:
-            tenant.token = sign_in(port, tenant, 0)
+            tenant.token = sign_in(port, tenant.email(), tenant.slug)
 
 
 @contextmanager
@@ -195,27 +187,3 @@ async def _aircraft(place: Place, aircraft: int, flights: int) -> None:
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
-
-
-def post(connection: HTTPConnection, body: bytes, token: str = "") -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of one operation's answer, with the statuses of the GraphQL-over-HTTP draft."""
-    headers = {"content-type": "application/json", "accept": "application/graphql-response+json"}
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    connection.request("POST", "/graphql", body, headers)
-    answer = connection.getresponse()
-    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-
-
-def sign_in(port: int, tenant: Tenant, person: int) -> str:
-    given = {"email": tenant.email(person), "password": PASSWORD, "organization": tenant.slug}
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        _, _, body = post(connection, orjson.dumps({"query": SIGN_IN, "variables": {"input": given}}))
-    finally:
-        connection.close()
-    answer: dict[str, Any] = orjson.loads(body)
-    payload = (answer.get("data") or {}).get("signIn") or {}
-    if not payload.get("accessToken"):
-        raise PlatformError(f"Signing in failed: {answer}")
-    return str(payload["accessToken"])

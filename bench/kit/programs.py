@@ -68,10 +68,10 @@ def _answers(port: int, path: str) -> bool:
 
 
 @contextmanager
-def generator() -> Iterator[Generator]:
-    """The load generator, in its own process."""
+def piped(module: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A module of ours in a process of its own, which takes orders on standard input and answers on its output."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "bench.kit.load"],
+        [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=PROJECT,
@@ -80,9 +80,16 @@ def generator() -> Iterator[Generator]:
         preexec_fn=processes.tied_to_us(signal.SIGKILL),  # noqa: PLW1509 - started before we have threads
     )
     try:
-        yield Generator(process)
+        yield process
     finally:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
         processes.stop(process, *STOP)
+
+
+@contextmanager
+def generator() -> Iterator[Generator]:
+    """The load generator, in its own process."""
+    with piped("bench.kit.load") as process:
+        yield Generator(process)

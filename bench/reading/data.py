@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
+from bench.kit.asking import PASSWORD
 from db.fleet.aircraft import AircraftStatus
 from db.fleet.aircraft_types import AircraftCategory
 from domain.identity.passwords import HASHER
@@ -23,7 +24,6 @@ ORGANIZATIONS, SIGNED_IN = 20, 4
 LARGE, AIRCRAFT = 700, 5_000
 FLIGHTS, CORRECTIONS = 10, 6
 PEOPLE, TYPES = 25, 12
-PASSWORD = "a benchmark knows no secrets"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 EPOCH_MILLIS = int(EPOCH.timestamp() * 1000)
 NOTES = (

@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from bench.kit.asking import SetUpError
 from bench.kit.programs import Program, program
 from bench.reading import cursors
 from bench.reading.data import Tenant
-from bench.reading.servers import DATABASE, Server, SetUpError
+from bench.reading.servers import DATABASE, Server, organization
 from bench.reading.shapes import Shape, Variables
 from runtime.paths import PROJECT
 from runtime.processes import free_port
@@ -115,15 +116,11 @@ def start_peers(stack: ExitStack, servers: Throwaway, tenants: list[Tenant], log
     """Both, running; they stop with the stack."""
     folder = _installed()
     mercurius = _start(stack, servers, logs, pool, folder, "mercurius")
-    yield Server("mercurius", "Mercurius with JIT, loaders, pg", mercurius, "/graphql", _organization)
+    yield Server("mercurius", "Mercurius with JIT, loaders, pg", mercurius, "/graphql", organization)
     postgraphile = _start(stack, servers, logs, pool, folder, "postgraphile")
     found = PostGraphile("postgraphile", "PostGraphile 5", postgraphile, "/graphql", lambda _: {}, same_answer=False)
     found.learn(tenants)
     yield found
-
-
-def _organization(tenant: Tenant) -> dict[str, str]:
-    return {"x-organization": str(tenant.id)}
 
 
 def _start(stack: ExitStack, servers: Throwaway, logs: Path, pool: int, folder: Path, name: str) -> Program:

@@ -4,14 +4,13 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import orjson
 
+from bench.kit.asking import SetUpError, sign_in
 from bench.kit.programs import Program, program
-from bench.reading.data import PASSWORD, Tenant
+from bench.reading.data import Tenant
 from bench.reading.shapes import Shape, Variables
 from runtime.processes import free_port
 from runtime.servers.throwaway import Throwaway, with_database
@@ -19,7 +18,6 @@ from runtime.settings import Settings
 
 DATABASE = "opsgraph"
 POOL = int(Settings.model_fields["database_read_pool_size"].default)
-SIGN_IN = """mutation($input: SignInInput!) { signIn(input: $input) { accessToken errors { message } } }"""
 
 MOST_CONNECTIONS, OTHER_CONNECTIONS = 97, 25
 FLOOR, STARLETTE, PEER = "bench.reading.floor:bare", "bench.reading.floor:starlette", "bench.reading.peer:app"
@@ -32,10 +30,6 @@ OTHERS = (  # name, title, application, path
 )
 
 Headers = Callable[[Tenant], dict[str, str]]
-
-
-class SetUpError(Exception):
-    """The benchmark cannot be run; the text says why."""
 
 
 @dataclass
@@ -75,27 +69,14 @@ class Tokens:
 
     def renew(self) -> None:
         for tenant in self._tenants:
-            self._tokens[tenant.slug] = self._sign_in(tenant)
+            self._tokens[tenant.slug] = sign_in(self._port, tenant.email, tenant.slug)
 
     def headers(self, tenant: Tenant) -> dict[str, str]:
         return {"authorization": f"Bearer {self._tokens[tenant.slug]}"}
 
-    def _sign_in(self, tenant: Tenant) -> str:
-        given = {"email": tenant.email, "password": PASSWORD, "organization": tenant.slug}
-        body = orjson.dumps({"query": SIGN_IN, "variables": {"input": given}})
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
-        try:
-            connection.request("POST", "/graphql", body, {"content-type": "application/json"})
-            answer: dict[str, Any] = orjson.loads(connection.getresponse().read())
-        finally:
-            connection.close()
-        payload = (answer.get("data") or {}).get("signIn") or {}
-        if not payload.get("accessToken"):
-            raise SetUpError(f"Signing in failed: {answer}")
-        return str(payload["accessToken"])
 
-
-def _organization(tenant: Tenant) -> dict[str, str]:
+def organization(tenant: Tenant) -> dict[str, str]:
+    """How the other servers are told whose rows to read."""
     return {"x-organization": str(tenant.id)}
 
 
@@ -154,7 +135,7 @@ def start_all(
             continue
         running = next((each.program for each in found if each.program.name == app), None)
         running = running or _start(stack, servers, logs, pool, app)
-        found.append(Server(name, title, running, path, _organization))
+        found.append(Server(name, title, running, path, organization))
     return found, tokens
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
+from bench.kit.asking import SetUpError
 from bench.kit.load import digest, write_requests
 from bench.reading.data import Tenant
-from bench.reading.servers import Server, SetUpError
+from bench.reading.servers import Server
 from bench.reading.shapes import Shape, requests
 
 ROWS: dict[str, Callable[[Any], int]] = {

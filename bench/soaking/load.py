@@ -10,6 +10,7 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
-from bench.kit.platform import PASSWORD, SIGN_IN
+from bench.kit.asking import access_token, credentials
 
 FIELDS = "id registration serialNumber status manufacturedOn baseAirport totalCycles createdAt"
 OPERATIONS = {
@@ -150,7 +151,7 @@ async def follow(run: Run, number: int) -> None:
     url = f"ws://127.0.0.1:{run.order.port}/graphql"
     while not run.over():
         slug = run.slugs[number % len(run.slugs)]
-        stay = SOCKET_SECONDS * run.random.uniform(0.2, 1.8)
+        stay = min(SOCKET_SECONDS, run.order.seconds / 3) * run.random.uniform(0.2, 1.8)
         try:
             async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], close_timeout=5) as socket:
                 payload = {"authorization": f"Bearer {run.tokens[slug]}"}
@@ -185,15 +186,13 @@ async def sign_in(run: Run) -> None:
     while not run.over():
         slug, email = run.order.people[run.signed_in % len(run.order.people)]
         run.signed_in += 1
-        given = {"email": email, "password": PASSWORD, "organization": slug}
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", run.order.port)
-            writer.write(run.request(orjson.dumps({"query": SIGN_IN, "variables": {"input": given}})))
+            writer.write(run.request(credentials(email, slug)))
             status, body = await answer(reader)
             writer.close()
-            payload = (orjson.loads(body).get("data") or {}).get("signIn") or {}
-            if payload.get("accessToken"):
-                run.tokens[slug] = payload["accessToken"]
+            if token := access_token(body):
+                run.tokens[slug] = token
                 run.now.counts["sign-ins"] += 1
             else:
                 run.failed("sign-in", f"{status} {body!r}")
@@ -215,12 +214,20 @@ def told(interval: Interval, seconds: float, *, last: bool) -> dict[str, Any]:
     }
 
 
+def ended(run: Run, task: "asyncio.Task[None]") -> None:
+    """Whoever ends by what nobody foresaw asks no more, which must not pass for a load that was answered."""
+    if not task.cancelled() and (error := task.exception()):
+        run.failed("load", repr(error))
+
+
 async def soak(order: Order) -> None:
     run = Run(order)
     tasks = [asyncio.create_task(ask(run)) for _ in range(order.connections)]
     tasks += [asyncio.create_task(follow(run, number)) for number in range(order.sockets)]
     if order.people:
         tasks.append(asyncio.create_task(sign_in(run)))
+    for task in tasks:
+        task.add_done_callback(partial(ended, run))
     began = perf_counter()
     while not run.over():
         await asyncio.sleep(min(order.interval, max(0.05, run.ends - perf_counter())))

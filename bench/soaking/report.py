@@ -1,6 +1,7 @@
 """What was seen over time, as a verdict: whether memory, connections and latency stay where they are."""
 
 import statistics
+from math import isfinite
 from typing import Any
 
 WARM_UP = 1 / 3  # of the time: pools and caches fill
@@ -35,10 +36,10 @@ def verdict(samples: list[dict[str, Any]], errors: dict[str, int]) -> dict[str, 
     found: dict[str, Any] = {}
     for name, what in (("rss", "server"), ("worker_rss", "worker")):
         growth, bound = slope(settled, name)
-        # Surely more than flat is a leak; a short run cannot tell, and its bound says so.
+        # Surely more than flat is a leak; a short run cannot tell, and has no bound that says so.
         found[f"memory of the {what}, MB an hour"] = {
             "value": growth,
-            "bound": bound,
+            "bound": bound if isfinite(bound) else None,
             "ok": growth - bound <= FLAT_MB_AN_HOUR,
         }
     for name, what, more in (

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, TenantMixin, TimestampMixin, one_of
-from db.search import search_index
+from db.search import search_index, searched
 
 
 class AircraftStatus(StrEnum):
@@ -50,7 +50,7 @@ class Aircraft(TenantMixin, TimestampMixin, Base):
         Index("ix_aircraft_org_id_total_cycles_id", "org_id", "total_cycles", "id"),
         Index("ix_aircraft_org_id_created_at_id", "org_id", "created_at", "id"),
         Index("ix_aircraft_org_id_updated_at_id", "org_id", "updated_at", "id"),
-        search_index("aircraft", "registration", "serial_number"),
+        search_index("aircraft"),
     )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True, sort_order=-3)
@@ -62,3 +62,4 @@ class Aircraft(TenantMixin, TimestampMixin, Base):
     base_airport: Mapped[str | None]
     total_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
     total_cycles: Mapped[int] = mapped_column(default=0, server_default="0")
+    search_text: Mapped[str | None] = searched("registration", "serial_number")

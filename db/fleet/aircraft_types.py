@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, TenantMixin, TimestampMixin, one_of
-from db.search import search_index
+from db.search import search_index, searched
 
 
 class AircraftCategory(StrEnum):
@@ -40,7 +40,7 @@ class AircraftType(TenantMixin, TimestampMixin, Base):
         Index("ix_aircraft_types_org_id_category_id", "org_id", "category", "id"),
         Index("ix_aircraft_types_org_id_engine_count_id", "org_id", "engine_count", "id"),
         Index("ix_aircraft_types_org_id_created_at_id", "org_id", "created_at", "id"),
-        search_index("aircraft_types", "manufacturer", "model", "icao_designator"),
+        search_index("aircraft_types"),
     )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True, sort_order=-3)
@@ -50,3 +50,4 @@ class AircraftType(TenantMixin, TimestampMixin, Base):
     type_certificate_holder: Mapped[str | None]
     engine_count: Mapped[int | None]
     category: Mapped[str]
+    search_text: Mapped[str | None] = searched("manufacturer", "model", "icao_designator")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from db.base import Base, TimestampMixin, one_of
-from db.search import search_index
+from db.search import search_index, searched
 
 
 class UserState(StrEnum):
@@ -26,7 +26,7 @@ class User(TimestampMixin, Base):
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("length(email) BETWEEN 3 AND 254", name="email"),
         Index("uq_users_email", text("lower(email)"), unique=True),
-        search_index("users", "name", "email", tenant=False),
+        search_index("users", tenant=False),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -36,6 +36,7 @@ class User(TimestampMixin, Base):
     state: Mapped[str] = mapped_column(default=UserState.ACTIVE, server_default=UserState.ACTIVE)
     is_superuser: Mapped[bool] = mapped_column(default=False, server_default="false")
     email_verified_at: Mapped[datetime | None]
+    search_text: Mapped[str | None] = searched("name", "email")
 
 
 class UserCredential(Base):

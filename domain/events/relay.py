@@ -193,7 +193,7 @@ async def _write(connection: Connection, pending: Sequence[asyncpg.Record], head
         previous = head.hash
         head.hash = digest_rendered(previous, org_id, head.seq, event_id, recorded[org_id], rest)
         numbers.append((position, head.seq, previous, head.hash))
-    written, raised = await connection.fetchrow(  # type: ignore[misc]
+    written, raised = await connection.fetchrow(  # type: ignore[misc]  # it always answers one row
         MOVE,
         *(list(column) for column in zip(*numbers, strict=True)),
         list(heads),

@@ -46,9 +46,11 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The right to say at which version the organization stands, unless something is heard of it meanwhile."""
+    """The right to say at which version the organization stands, unless something is heard of it meanwhile, or nothing
+    could be, because it was forgotten."""
 
     org_id: UUID
+    kept: _Kept
     heard: int
     since: float
 
@@ -84,7 +86,7 @@ class Versions:
     async def settled(self, org_id: UUID) -> str | None:
         """The organization's version as of this call; None when only the database can tell."""
         kept = self._kept.get(org_id)
-        if kept is None or kept.version is None or not await self._sure():
+        if kept is None or kept.version is None or not await self._sure() or self._kept.get(org_id) is not kept:
             return None
         return kept.version if monotonic() < kept.until else None
 
@@ -113,12 +115,14 @@ class Versions:
             self._kept.move_to_end(org_id)
         if not await self._sure() or (kept := self._kept.get(org_id)) is None:
             return None
-        return Ticket(org_id, kept.heard, monotonic())
+        return Ticket(org_id, kept, kept.heard, monotonic())
 
     def settle(self, ticket: Ticket | None, version: str | None) -> None:
         """The version that was read after `begin` is the organization's until something else is heard."""
-        kept = self._kept.get(ticket.org_id) if ticket is not None else None
-        if ticket is not None and kept is not None and kept.heard == ticket.heard:
+        if ticket is None:
+            return
+        kept = ticket.kept
+        if self._kept.get(ticket.org_id) is kept and kept.heard == ticket.heard:
             kept.version, kept.until = version, ticket.since + self._seconds
 
     def committed(self, org_id: UUID) -> None:

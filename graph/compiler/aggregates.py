@@ -75,19 +75,16 @@ class AggregateSelect:
         return f"g.{label}"
 
     def _items(self, kind: GraphQLObjectType, details: Details) -> list[Item]:
-        made: list[Item] = []
         by_name = {key.name: key for key in self.keys.values()}
-        for response_key, group in self.builder.subfields(kind, details).items():
-            name = group[0].node.name.value
-            if name == "__typename":
-                made.append((response_key, f"'{kind.name}'::text"))
-            elif name == "count":
-                made.append((response_key, self._add("count(*)")))
-            elif name in NUMBERS:
-                made.append((response_key, f"({json_object(self._numbers(name, group))})"))
-            else:
-                made.append((response_key, self._shown(by_name[name])))
-        return made
+
+        def render(name: str, group: Details) -> str:
+            if name == "count":
+                return self._add("count(*)")
+            if name in NUMBERS:
+                return f"({json_object(self._numbers(name, group))})"
+            return self._shown(by_name[name])
+
+        return self.builder.rendered(kind, details, render)
 
     def _shown(self, key: GroupKey) -> str:
         if key not in self.wanted:
@@ -97,16 +94,11 @@ class AggregateSelect:
 
     def _numbers(self, function: str, details: Details) -> list[Item]:
         build = self.builder
-        kind = build.object_type(f"{self.target.name}Numbers")
-        made: list[Item] = []
-        for response_key, group in build.subfields(kind, details).items():
-            name = group[0].node.name.value
-            if name == "__typename":
-                made.append((response_key, f"'{kind.name}'::text"))
-            else:
-                value = build.filtered(self.row, self.target.scalar(name))
-                made.append((response_key, self._add(FUNCTIONS[function].format(value))))
-        return made
+
+        def render(name: str, _group: Details) -> str:
+            return self._add(FUNCTIONS[function].format(build.filtered(self.row, self.target.scalar(name))))
+
+        return build.rendered(build.object_type(f"{self.target.name}Numbers"), details, render)
 
 
 def _limit(leaf: Any) -> int:

@@ -101,16 +101,14 @@ class AnySelect:
         return make
 
     def _facet_items(self, item: Facet) -> list[Item]:
-        build, made = self.builder, list[Item]()
-        for key, group in build.subfields(build.object_type(item.name), self.details).items():
-            name = group[0].node.name.value
-            if name == "__typename":
-                made.append((key, f"'{item.name}'::text"))
-            else:
-                found = item.fields[name]
-                assert isinstance(found, Scalar)
-                made.append((key, self.parent.output(found, build.slots, of=item.name)))
-        return made
+        build = self.builder
+
+        def render(name: str, _group: Details) -> str:
+            found = item.fields[name]
+            assert isinstance(found, Scalar)
+            return self.parent.output(found, build.slots, of=item.name)
+
+        return build.rendered(build.object_type(item.name), self.details, render)
 
 
 def meets(build: "Builder", edge: ToAny, case: Case, index: int, row: Row) -> str:

@@ -81,25 +81,30 @@ class Builder:
 
     # -- objects ---------------------------------------------------------------------------------------------
 
-    def items(self, projection: Projection, row: Row, details: Details) -> list[Item]:
-        """The selected fields of a row, each with the SQL that gives its value."""
-        kind = self.object_type(projection.name)
+    def rendered(self, kind: GraphQLObjectType, details: Details, render: Callable[[str, Details], str]) -> list[Item]:
+        """What a selection asks of a type: each field with the SQL that `render` gives for it."""
         made: list[Item] = []
         for key, group in self.subfields(kind, details).items():
             name = group[0].node.name.value
-            if name == "__typename":
-                made.append((key, f"'{projection.name}'::text"))
-                continue
-            found = projection.fields[name]
-            if isinstance(found, Scalar):
-                made.append((key, row.output(found, self.slots)))
-            elif isinstance(found, ToOne):
-                made.append((key, self._to_one(found, row, group)))
-            elif isinstance(found, ToMany):
-                made.append((key, self._to_many(found, row, kind.fields[name], group)))
-            elif isinstance(found, ToAny):
-                made.append((key, AnySelect(self, found, row, group).render()))
+            made.append((key, f"'{kind.name}'::text" if name == "__typename" else render(name, group)))
         return made
+
+    def items(self, projection: Projection, row: Row, details: Details) -> list[Item]:
+        """The selected fields of a row, each with the SQL that gives its value."""
+        kind = self.object_type(projection.name)
+
+        def render(name: str, group: Details) -> str:
+            found = projection.fields[name]
+            if isinstance(found, ToOne):
+                return self._to_one(found, row, group)
+            if isinstance(found, ToMany):
+                return self._to_many(found, row, kind.fields[name], group)
+            if isinstance(found, ToAny):
+                return AnySelect(self, found, row, group).render()
+            assert isinstance(found, Scalar)
+            return row.output(found, self.slots)
+
+        return self.rendered(kind, details, render)
 
     def one(self, target: Projection, conditions: Conditions, details: Details, *, times: int = 1) -> str:
         """The one row that meets the conditions, as a JSON object or null; it is rendered so many times."""

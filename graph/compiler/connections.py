@@ -101,9 +101,8 @@ class ConnectionSelect:
         if self.page.before:
             where.append(self._beyond(self.page.before, backward=True))
         order = keyset.order_by(self._columns(self.base), backward=self.page.backward)
-        columns = ", ".join(f'{sql} AS "{name}"' for name, sql in self.row.needed.items()) or "1 AS one"
         return (
-            f"SELECT {columns} FROM {self._from()} WHERE {' AND '.join(where)} "
+            f"SELECT {self.row.carried()} FROM {self._from()} WHERE {' AND '.join(where)} "
             f"ORDER BY {order} LIMIT {self.page.limit + self.extra}"
         )
 
@@ -125,28 +124,16 @@ class ConnectionSelect:
 
     def _edge_items(self, details: Details) -> list[Item]:
         build = self.builder
-        kind = build.object_type(f"{self.target.name}Edge")
-        made: list[Item] = []
-        for key, group in build.subfields(kind, details).items():
-            name = group[0].node.name.value
-            if name == "__typename":
-                made.append((key, f"'{kind.name}'::text"))
-            elif name == "cursor":
-                made.append((key, self._cursor()))
-            else:
-                made.append((key, f"({json_object(build.items(self.target, self.row, group))})"))
-        return made
+
+        def render(name: str, group: Details) -> str:
+            return self._cursor() if name == "cursor" else f"({json_object(build.items(self.target, self.row, group))})"
+
+        return build.rendered(build.object_type(f"{self.target.name}Edge"), details, render)
 
     def _page_info(self, details: Details) -> list[Item]:
-        kind = self.builder.object_type("PageInfo")
-        return [
-            (key, self._page_info_field(group[0].node.name.value))
-            for key, group in self.builder.subfields(kind, details).items()
-        ]
+        return self.builder.rendered(self.builder.object_type("PageInfo"), details, self._page_info_field)
 
-    def _page_info_field(self, name: str) -> str:
-        if name == "__typename":
-            return "'PageInfo'::text"
+    def _page_info_field(self, name: str, _group: Details) -> str:
         if name in ("startCursor", "endCursor"):
             return self._end_cursor(last=name == "endCursor")
         forwards = name == "hasNextPage"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from graph.compiler.projection import ACTOR, Expression, Join, Projection, Scalar
 from graph.compiler.slots import Slots
 
-DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 PLACEHOLDER = re.compile(r"\{actor\.(\w+)\}")
 
 
@@ -38,6 +38,16 @@ class Row:
 
     def paged(self, alias: str) -> "Row":
         return Row(self.projection, alias, base=self)
+
+    def carried(self) -> str:
+        """What a page selects. PostgreSQL passes whole rows on as they are, and builds others column by column: with
+        half of the columns that costs more than the other half does."""
+        assert self.base is not None
+        columns = set(self.projection.model.__table__.columns.keys())
+        whole = 2 * len(columns & self.needed.keys()) >= len(columns)
+        parts = [f"{self.base.alias}.*"] if whole else []
+        parts += [f'{sql} AS "{name}"' for name, sql in self.needed.items() if not (whole and name in columns)]
+        return ", ".join(parts) or "1 AS one"
 
     def column(self, name: str) -> str:
         if self.base is not None:

@@ -61,10 +61,16 @@ def signature(projection: Projection, keys: list[Key]) -> str:
     return projection.prefix + ":" + ",".join(("-" if key.descending else "") + key.name for key in keys)
 
 
+# Far more than the keys of any order; what is remembered must not grow with what somebody sends.
+MAX_CURSOR = 16_384
+
+
 # An operation looks at its cursor once to find its plan and once for each key: a small memory spares all but the first.
 @lru_cache(maxsize=64)
 def _unpack(text: str) -> tuple[Any, ...]:
     try:
+        if len(text) > MAX_CURSOR:
+            raise ValueError("too long")
         values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if isinstance(values, list) and len(values) > 1:
             return tuple(values)

@@ -12,8 +12,6 @@ class Aircraft:
 import inspect as pyinspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -221,11 +219,10 @@ def to_many(
     logged: bool = True,
 ) -> Any:
     """A connection to many objects."""
-    return ToMany(target=target, description=description, via=via, on=on, requires=requires)
+    return ToMany(target=target, description=description, via=via, on=on, requires=requires, logged=logged)
 
 
 SEARCH = "search"  # the entry of a filter
-PYTHON_TYPES = (str, int, bool, datetime, date, Decimal, dict, UUID)
 
 
 def _settle_scalar(projection_name: str, model: Any, found: Scalar, id_prefix: str) -> None:

@@ -320,7 +320,7 @@ class TypeFactory:
     def add_aggregate(self, item: Projection) -> None:
         """The types of a projection's aggregate: its groupBy enum, its groups and their numbers."""
         keys, numbers = keys_of(item), numbers_of(item)
-        enum = StrEnum(f"{item.name}GroupBy", {value: value for value in keys})  # type: ignore[misc]
+        enum = StrEnum(f"{item.name}GroupBy", {value: value for value in keys})  # type: ignore[misc]  # no literals
         texts = {value: key.description for value, key in keys.items()}
         self.namespace[enum.__name__] = describe(enum, f"What {item.name} items can be grouped by.", texts)
         groups = [

@@ -51,5 +51,6 @@ def with_info(resolve: Callable[..., Awaitable[Any]] | Callable[..., Any]) -> An
 def _info_only(resolver: Function) -> Function:
     # Strawberry reads arguments off the signature; ours are set on the field, so the signature shows only info.
     parameter = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
-    resolver.__signature__ = inspect.Signature([parameter], return_annotation=Any)  # type: ignore[attr-defined]
+    shown: Any = resolver
+    shown.__signature__ = inspect.Signature([parameter], return_annotation=Any)
     return resolver

@@ -89,7 +89,7 @@ def test(
     os.chdir(PROJECT)
     chosen_operations = ["--thorough"] if thorough else []
     command = [sys.executable, "-P", "-m", "pytest", *parallel, *chosen_operations, *arguments]
-    os.execv(sys.executable, command)  # noqa: S606
+    os.execv(sys.executable, command)  # noqa: S606 - our own Python
 
 
 def _from_project(argument: str, caller: Path) -> str:

@@ -22,13 +22,19 @@ def settings(
     if as_json:
         print(json.dumps(rows, indent=2))
     elif markdown:
-        print("| variable | default | meaning |\n| --- | --- | --- |")
-        for row in rows:
-            default = f"`{row['default']}`" if row["default"] else "none"
-            print(f"| `{row['variable']}` | {default} | {row['meaning']} |")
+        print(table(rows))
     else:
         for row in rows:
             print(f"{row['variable']}={row['value']}\n    {row['meaning']} Default: {row['default'] or 'none'}.")
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """The README's table."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for row in rows:
+        default = f"`{row['default']}`" if row["default"] else "none"
+        lines.append(f"| `{row['variable']}` | {default} | {row['meaning']} |")
+    return "\n".join(lines)
 
 
 def described(loaded: Any) -> list[dict[str, str]]:

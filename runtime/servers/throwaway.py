@@ -28,8 +28,10 @@ class Throwaway:
 
     def database(self, name: str, template: str = "template1") -> str:
         """Make (anew) a database like `template`, to which nobody is connected, and return its URL."""
-        self.postgres.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        self.postgres.psql(f'CREATE DATABASE "{name}" OWNER {LOGIN} TEMPLATE "{template}"')
+        drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);'
+        # Copying files takes half the time of writing them to the log first, which is the default.
+        copy = f'CREATE DATABASE "{name}" OWNER {LOGIN} TEMPLATE "{template}" STRATEGY FILE_COPY;'
+        self.postgres.psql(f"{drop}\n{copy}")
         return with_database(self.postgres.url, name)
 
 

@@ -5,6 +5,7 @@ print, fails here.
 """
 
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -37,24 +38,21 @@ def printed() -> dict[tuple[str, str], tuple[frozenset[str], bool]]:
 
 
 def required(directives: tuple[ConstDirectiveNode, ...]) -> frozenset[str]:
-    return frozenset(
-        argument.value.value  # type: ignore[attr-defined]
-        for directive in directives
-        if directive.name.value == "requires"
-        for argument in directive.arguments or ()
-    )
+    found = [directive for directive in directives if directive.name.value == "requires"]
+    values: list[Any] = [argument.value for directive in found for argument in directive.arguments or ()]
+    return frozenset(value.value for value in values)
 
 
 def expected(step: Step) -> frozenset[str]:
     return frozenset().union(*(printed()[place][0] for place in step.path))
 
 
-def code(answer: dict[str, object]) -> str | None:
+def code(answer: dict[str, Any]) -> str | None:
     errors = answer.get("errors")
-    return errors[0]["extensions"]["code"] if errors else None  # type: ignore[index]
+    return errors[0]["extensions"]["code"] if errors else None
 
 
-def turned_away(answer: dict[str, object]) -> str | None:
+def turned_away(answer: dict[str, Any]) -> str | None:
     """The code of a refusal before execution, when there is no data entry; a command's own refusals come later."""
     return None if "data" in answer else code(answer)
 

@@ -47,14 +47,3 @@ def test_every_package_has_an_init() -> None:
     folders = {path.parent for package in PACKAGES for path in (PROJECT / package).rglob("*.py")}
     bare = [str(folder) for folder in folders if not (folder / "__init__.py").exists()]
     assert [folder for folder in bare if not folder.endswith(("migrations", "versions"))] == []
-
-
-def test_only_loopback_and_no_registry_is_named() -> None:
-    """Where packages come from is the business of whoever installs."""
-    names = ("pypi" + ".org", "pythonhosted" + ".org")
-    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
-        path = PROJECT / name
-        if path.is_file():
-            content = path.read_bytes()
-            assert not any(each.encode() in content for each in names), name

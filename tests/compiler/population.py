@@ -48,8 +48,7 @@ async def populate(engine: AsyncEngine) -> None:
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        await connection.execute(sa.insert(model.__table__).values(**row))
+    await connection.execute(sa.insert(model.__table__), rows)
 
 
 def _user(rng: random.Random, number: int) -> dict[str, Any]:

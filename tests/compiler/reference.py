@@ -20,6 +20,7 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
     OperationDefinitionNode,
+    VariableNode,
     build_schema,
     execute,
 )
@@ -60,6 +61,7 @@ class Reference:
         self.facts = facts
         self.schema = printed(built.sdl())
         self.self_scoped = False
+        self._objects: dict[tuple[str, bool], list[Object]] = {}
 
     def run(self, document: DocumentNode, variables: dict[str, Any]) -> Any:
         self.self_scoped = self.asks_for_self(document, variables)
@@ -86,8 +88,8 @@ class Reference:
 
     def included(self, directive: DirectiveNode, variables: dict[str, Any]) -> bool:
         (argument,) = directive.arguments or ()
-        name = getattr(getattr(argument.value, "name", None), "value", None)
-        given = variables[name] if name else argument.value.value  # type: ignore[attr-defined]
+        value: Any = argument.value
+        given = variables[value.name.value] if isinstance(value, VariableNode) else value.value
         return bool(given) == (directive.name.value == "include")
 
     # -- resolving -------------------------------------------------------------------------------------------
@@ -102,8 +104,11 @@ class Reference:
         return value() if callable(value) else value
 
     def rows(self, item: Projection) -> list[Object]:
-        held = self.facts.self_rows if self.self_scoped else self.facts.rows
-        return [Object(item, row) for row in held[item.name]]
+        key = (item.name, self.self_scoped)
+        if key not in self._objects:
+            held = self.facts.self_rows if self.self_scoped else self.facts.rows
+            self._objects[key] = [Object(item, row) for row in held[item.name]]
+        return self._objects[key]
 
     def root(self, root: Root, arguments: dict[str, Any]) -> Any:
         if root.kind == "many":
@@ -180,11 +185,17 @@ class Reference:
         where = arguments.get("where")
         kept = [each for each in objects if where is None or self.matches(item, each, where)]
         order = self.order(item, arguments.get("orderBy"))
-        kept.sort(key=cmp_to_key(lambda one, two: self.compare(order, one, two)))
-        after, before = arguments.get("after"), arguments.get("before")
-        start = 0 if after is None else sum(self.position(order, each, after) <= 0 for each in kept)
-        stop = len(kept) if before is None else sum(self.position(order, each, before) < 0 for each in kept)
-        stop = max(start, stop)
+        keyed = [(self.keys(order, each), each) for each in kept]
+        keyed.sort(key=cmp_to_key(lambda one, two: compare_keys(order, one[0], two[0])))
+        kept = [each for _, each in keyed]
+        places = [keys for keys, _ in keyed]
+        start, stop = 0, len(kept)
+        if (after := arguments.get("after")) is not None:
+            place = self.place(order, after)
+            start = sum(compare_keys(order, keys, place) <= 0 for keys in places)
+        if (before := arguments.get("before")) is not None:
+            place = self.place(order, before)
+            stop = max(start, sum(compare_keys(order, keys, place) < 0 for keys in places))
         first, last = arguments.get("first"), arguments.get("last")
         if last is not None:
             start = max(start, stop - last)
@@ -246,14 +257,10 @@ class Reference:
         other = next((each for each in self.rows(target) if self.joined(source, path[0], each)), None)
         return None if other is None else self.key(key, other, path[1:])
 
-    def compare(self, order: list[Key], one: Object, two: Object) -> int:
-        return compare_keys(order, self.keys(order, one), self.keys(order, two))
-
-    def position(self, order: list[Key], source: Object, cursor: str) -> int:
-        """Negative before the cursor, zero at it, positive after it."""
+    def place(self, order: list[Key], cursor: str) -> list[Any]:
+        """The keys that a cursor names."""
         _, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        parsed = [parsed_key(key.scalar, value) for key, value in zip(order, values, strict=True)]
-        return compare_keys(order, self.keys(order, source), parsed)
+        return [parsed_key(key.scalar, value) for key, value in zip(order, values, strict=True)]
 
     def cursor(self, item: Projection, order: list[Key], source: Object) -> str:
         name = item.prefix + ":" + ",".join(("-" if key.down else "") + key.name for key in order)

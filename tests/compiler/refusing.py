@@ -64,7 +64,8 @@ class Touched:
         for node in (found.ast_node, found.fields[name].ast_node):
             for directive in (node.directives if node else None) or ():
                 if directive.name.value == "requires":
-                    yield from (argument.value.value for argument in directive.arguments or ())  # type: ignore[attr-defined]
+                    values: list[Any] = [argument.value for argument in directive.arguments or ()]
+                    yield from (value.value for value in values)
 
     def walk(self, kinds: Iterable[GraphQLObjectType], selections: SelectionSetNode) -> None:
         """Touches what is selected where any of these object types can stand."""
@@ -92,11 +93,13 @@ class Touched:
             if isinstance(selection, FieldNode):
                 yield selection, inside
                 continue
-            found = self.fragments[selection.name.value] if isinstance(selection, FragmentSpreadNode) else selection
-            condition = found.type_condition  # type: ignore[attr-defined]
+            found: Any = selection
+            if isinstance(selection, FragmentSpreadNode):
+                found = self.fragments[selection.name.value]
+            condition = found.type_condition
             name = condition.name.value if condition else None
             if name is None or self.applies(self.schema.type_map[name], kind):
-                yield from self.fields(kind, found.selection_set, inside or name == kind.name)  # type: ignore[attr-defined]
+                yield from self.fields(kind, found.selection_set, inside or name == kind.name)
 
     def applies(self, condition: GraphQLNamedType, kind: GraphQLObjectType) -> bool:
         if isinstance(condition, GraphQLInterfaceType | GraphQLUnionType):

@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from db import sharing
+from db.read_connection import ReadConnection
 from db.reads import ReadPool
-from db.sharing import Scope
+from db.sharing import Scope, Shared
 from runtime.servers.throwaway import with_database
 from tests.compiler.conftest import World, actor
 from tests.compiler.population import ORGS
+from tests.factories.events import until
 
 MINE = "SELECT current_setting('app.org_id') AS org, current_setting('app.user_id') AS person"
 LOCK = 4711
@@ -95,3 +97,66 @@ async def test_connections_that_end_are_replaced(world: World, pool: ReadPool) -
                 assert tuple(row) == scope
     finally:
         await owner.close()
+
+
+async def test_all_connections_of_a_scope_may_have_ended(world: World, pool: ReadPool) -> None:
+    """The server was restarted while nobody read: the first read after it does not fail."""
+    scope = SCOPES[0]
+    owner = await asyncpg.connect(with_database(world.platform.settings.database_url, "compiler"))
+    try:
+        sleepers = [pool.fetchrow("SELECT pg_backend_pid() FROM pg_sleep(0.2)", [], scope) for _ in range(3)]
+        pids = {row[0] for row in await asyncio.gather(*sleepers)}
+        assert len(pids) == 3
+        for pid in pids:
+            await owner.execute("SELECT pg_terminate_backend($1)", pid)
+
+        async def ended() -> bool:
+            return all(connection.is_closed() for connection in pool._shared._free)
+
+        await until(ended)
+        assert tuple(await pool.fetchrow(MINE, [], scope)) == scope
+    finally:
+        await owner.close()
+
+
+async def test_a_read_that_is_cancelled_while_it_connects_leaves_nothing_open(
+    world: World, pool: ReadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[ReadConnection] = []
+    waiting = asyncio.Event()
+
+    async def hang(connection: ReadConnection, *_: object, **__: object) -> None:
+        opened.append(connection)
+        waiting.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncpg.Connection, "set_type_codec", hang)
+    read = asyncio.ensure_future(pool.fetchrow(MINE, [], SCOPES[0]))
+    await asyncio.wait_for(waiting.wait(), 20)
+    read.cancel()
+    with suppress(asyncio.CancelledError):
+        await read
+    assert [connection.is_closed() for connection in opened] == [True]
+
+
+async def test_a_connection_that_was_handed_to_a_cancelled_read_is_found_by_its_scope(pool: ReadPool) -> None:
+    """Nobody of its scope was about any more when it came back."""
+    shared = Shared(1, pool._connect)
+    one, other = SCOPES[0], SCOPES[-1]
+    connection, place, _ = await shared.borrow(one)
+    waiting = asyncio.ensure_future(shared.borrow(other))
+    await asyncio.sleep(0)
+    shared.give_back(connection, place, 0.001)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    again, place, found = await shared.borrow(one)
+    assert again is connection
+    assert found
+    shared.give_back(again, place, 0.001)
+    third, place, found = await shared.borrow(other)
+    assert third is connection
+    assert not found
+    await shared.close()
+    shared.give_back(third, place, 0.001)
+    assert third.is_closed()

@@ -26,6 +26,7 @@ from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
 from tests.conftest import TEMPLATE, Server, serving
 from tests.edge.room import schema
+from tests.factories.api import connected
 
 BODY_LIMIT = 20_000
 
@@ -57,7 +58,7 @@ def edge(edge_settings: Settings) -> Iterator[Server]:
 
 @pytest.fixture
 async def client(edge: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=edge.url, timeout=20) as opened:
+    async with connected(edge.url) as opened:
         yield opened
 
 

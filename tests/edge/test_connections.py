@@ -4,6 +4,7 @@ import asyncio
 
 import orjson
 
+from runtime.protocols import MOST_WAITING
 from tests.conftest import Server
 
 BODY = orjson.dumps({"query": "{ __typename }"})
@@ -95,4 +96,58 @@ async def test_a_socket_may_follow_on_a_used_connection(edge: Server) -> None:
     writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
     assert head.startswith(b"HTTP/1.1 101 ")
+    writer.close()
+
+
+def chunked(*trailers: bytes) -> bytes:
+    lines = [b"POST /graphql HTTP/1.1", b"host: x", b"content-type: application/json", b"transfer-encoding: chunked"]
+    return b"\r\n".join([*lines, b"", b"%x" % len(BODY), BODY, b"0", *trailers, b"", b""])
+
+
+async def test_trailers_are_no_headers(edge: Server) -> None:
+    """Whoever stands before us and looks at headers has not seen them."""
+    reader, writer = await opened(edge)
+    writer.write(chunked(b"authorization: Bearer nonsense", b"x-request-id: trailer"))
+    head, body = await one(reader)
+    assert b"trailer" not in head
+    assert body.startswith(ANSWER[:-1])
+    writer.close()
+
+
+async def test_trailers_have_an_end(edge: Server) -> None:
+    reader, writer = await opened(edge)
+    writer.write(chunked()[:-2])
+    for _ in range(20):
+        writer.write(b"a: b\r\n" * 1_000)
+        await asyncio.sleep(0.01)
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)).startswith(b"HTTP/1.1 431 ")
+    writer.close()
+
+
+async def test_what_is_wrong_after_a_request_does_not_take_its_answer(edge: Server, no_traceback: None) -> None:
+    reader, writer = await opened(edge)
+    writer.write(post() * 2 + b"\x00nonsense\r\n\r\n")
+    for _ in range(2):
+        head, body = await one(reader)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert body.startswith(ANSWER[:-1])
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_a_broken_body_is_not_waited_for(edge: Server, no_traceback: None) -> None:
+    reader, writer = await opened(edge)
+    writer.write(chunked().replace(b"\r\n0\r\n", b"\r\nzz\r\n"))
+    head, _ = await one(reader)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_not_everything_may_wait_on_one_connection(edge: Server) -> None:
+    """What waits takes memory, and its parsing the others' time."""
+    reader, writer = await opened(edge)
+    writer.write(post() * 500)
+    found = (await asyncio.wait_for(reader.read(), 10)).count(b"HTTP/1.1 200 OK")
+    assert MOST_WAITING <= found <= MOST_WAITING + 2
     writer.close()

@@ -1,19 +1,18 @@
 """The edge in front of the whole platform's own schema."""
 
-import httpx
-
 from db.session import Database
 from domain.events.cursors import Cursors
 from domain.events.live import LiveHub
 from runtime.settings import Settings
 from tests.conftest import Server
 from tests.edge.streams import streaming
+from tests.factories.api import connected
 from tests.factories.events import write
 from tests.factories.identity import owner
 
 
 async def test_the_real_application(server: Server) -> None:
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with connected(server.url) as client:
         answer = await client.post("/graphql", json={"query": "{ __schema { queryType { name } } }"})
         assert answer.json() == {"data": {"__schema": {"queryType": {"name": "Query"}}}}
         schema = (await client.get("/schema.graphql")).text
@@ -27,7 +26,7 @@ async def test_events_resume_behind_the_last_one(server: Server, settings: Setti
     me = await owner(db, settings)
     headers = {"authorization": f"Bearer {me.token}"}
     query = "subscription { events { event { sequence } } }"  # `cursor` is not even asked for
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with connected(server.url) as client:
         await write(db, me.org_id)
         begin = Cursors.from_settings(settings).encode(await LiveHub(db, None).epoch(), me.org_id, 0)
         async with streaming(client, query, headers | {"last-event-id": begin}) as stream:

@@ -14,6 +14,7 @@ from tests.conftest import Server, serving
 from tests.edge.conftest import BODY_LIMIT, Person, until
 from tests.edge.room import counters, schema
 from tests.edge.streams import PATH, streaming
+from tests.factories.api import connected
 
 FOREVER = "subscription { ticks(count: 1000000, seconds: 0.01) { number } }"
 SILENT = "subscription { ticks(count: 1, seconds: 60) { number } }"
@@ -237,7 +238,7 @@ class TestEnds:
         ]
         writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + body)
         await reader.read(64)
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport reads as well
         await until(lambda: counters["open"] == 1)
         await until(lambda: counters["open"] == 0, seconds=15)
         assert counters["yielded"] - before < 500
@@ -251,7 +252,7 @@ class TestEnds:
                 running = serving(create_app(edge_settings, schema()), bound)
                 server = await asyncio.to_thread(running.__enter__)
                 async with (
-                    httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+                    connected(server.url) as client,
                     streaming(client, SILENT, person.headers) as stream,
                 ):
                     await until(lambda: counters["open"] == 1)

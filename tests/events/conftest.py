@@ -1,7 +1,6 @@
 """A database of its own for each test, so that nobody else relays its events."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -13,8 +12,6 @@ from db.rls import SYSTEM_ROLE
 from db.session import Database
 from domain.events.relay import Relay
 from runtime import hints
-from runtime.processes import server_account
-from runtime.servers.place import servers_folder
 from runtime.servers.throwaway import Throwaway
 from runtime.servers.valkey import Valkey
 from runtime.settings import Settings
@@ -33,16 +30,6 @@ async def redis(settings: Settings) -> AsyncIterator[Redis]:
     client = hints.connect(settings.redis_url)
     yield client
     await client.aclose()
-
-
-@pytest.fixture
-def valkey(folder: Path) -> Iterator[Valkey]:
-    """A server that the test may stop and start."""
-    account = server_account()
-    server = Valkey(servers_folder(folder, account), account, throwaway=True)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -91,7 +92,7 @@ async def test_replay_and_live_join_without_gap_or_duplicate(
         await writers
         last = 1_300 + 8 + 8 * 75
         for after, consumer in consumers:
-            await until(lambda consumer=consumer: consumer.has(last))  # type: ignore[misc]
+            await until(partial(consumer.has, last))
             assert consumer.seqs == list(range(after + 1, last + 1))
 
 
@@ -135,7 +136,7 @@ async def test_only_organizations_with_subscribers_are_followed_and_read_once(
             await write(own, unheard)
             await write(own, org)
             for consumer in consumers:
-                await until(lambda consumer=consumer, number=number: consumer.has(number))  # type: ignore[misc]
+                await until(partial(consumer.has, number))
         assert hub.reads - reads == 5
         assert hub.followed == {org}
     assert hub.followed == set()
@@ -154,7 +155,7 @@ async def test_a_slow_consumer_is_ended_and_can_resume(
         # It stops reading here; the others must not notice.
         for number in range(30):
             await write(own, org)
-            await until(lambda number=number: quick.has(number + 3))  # type: ignore[misc]
+            await until(partial(quick.has, number + 3))
 
         async def the_rest() -> None:
             async for event in slow:
@@ -176,7 +177,7 @@ async def test_without_redis_it_polls(own: Database, relay: None) -> None:
     async with started(LiveHub(own, None)) as hub, Consumer(hub, org, 0) as consumer:
         for number in range(1, 4):
             await write(own, org)
-            await until(lambda number=number: consumer.has(number))  # type: ignore[misc]
+            await until(partial(consumer.has, number))
 
 
 async def test_it_outlives_redis(own: Database, own_redis: Redis, valkey: Valkey, relay: None) -> None:
@@ -188,7 +189,7 @@ async def test_it_outlives_redis(own: Database, own_redis: Redis, valkey: Valkey
             if number == 5:
                 valkey.start()
             await write(own, org)
-            await until(lambda number=number: consumer.has(number))  # type: ignore[misc]
+            await until(partial(consumer.has, number))
         assert consumer.seqs == [1, 2, 3, 4, 5, 6]
 
 
@@ -199,7 +200,7 @@ async def test_it_outlives_lost_database_connections(
     async with Consumer(hub, org, 0) as consumer:
         for number in range(1, 4):
             await write(own, org)
-            await until(lambda number=number: consumer.has(number))  # type: ignore[misc]
+            await until(partial(consumer.has, number))
             await admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -1,6 +1,7 @@
 """The relay against real concurrency: nothing lost, nothing doubled, commits of an aggregate in order."""
 
 import asyncio
+from functools import partial
 from itertools import pairwise
 from uuid import UUID
 
@@ -128,7 +129,7 @@ async def test_it_outlives_lost_connections(own: Database, system: Connection, a
     async with running(Relay(own, None).run()):
         for number in range(1, 4):
             await write(own, org)
-            await until(lambda number=number: at_least(system, org, number))  # type: ignore[misc]
+            await until(partial(at_least, system, org, number))
             await admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'opsgraph-relay'"
                 " AND datname = current_database()"

@@ -1,6 +1,6 @@
 """The event log in the graph: query and subscription, at the engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -50,15 +50,15 @@ class World:
         request = OperationRequest(query, None, variables)
         return orjson.loads((await self.platform.engine.execute(request, Caller(who or self.who))).body)
 
-    async def messages(self, who: Actor | None = None, **variables: Any) -> AsyncIterator[Any]:
+    async def messages(self, who: Actor | None = None, **variables: Any) -> AsyncGenerator[Any]:
         request = OperationRequest(SUBSCRIBE, None, variables)
-        async with aclosing(self.platform.engine.subscribe(request, Caller(who or self.who))) as outcomes:  # type: ignore[type-var]
+        async with aclosing(self.platform.engine.subscribe(request, Caller(who or self.who))) as outcomes:
             async for outcome in outcomes:
                 yield orjson.loads(outcome.body)
 
     async def take(self, count: int, **variables: Any) -> list[Any]:
         taken: list[Any] = []
-        async with aclosing(self.messages(**variables)) as found:  # type: ignore[type-var]
+        async with aclosing(self.messages(**variables)) as found:
             async for message in found:
                 assert "errors" not in message, message
                 taken.append(message["data"]["events"])
@@ -67,7 +67,7 @@ class World:
         raise AssertionError("The subscription ended.")
 
     async def refusal(self, **variables: Any) -> str:
-        async with aclosing(self.messages(**variables)) as found:  # type: ignore[type-var]
+        async with aclosing(self.messages(**variables)) as found:
             message = await anext(found)
         return str(message["errors"][0]["extensions"]["code"])
 

@@ -1,10 +1,11 @@
 """The fleet as an integrator sees it: over HTTP, and the subscription over a socket."""
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from db.session import Database
@@ -15,6 +16,7 @@ from tests.conftest import Server
 from tests.edge.sockets import opened
 from tests.factories import fleet, identity
 from tests.factories.api import Api
+from tests.factories.events import until
 from tests.factories.identity import Person
 
 ERRORS = "errors { code message path }"
@@ -299,12 +301,33 @@ subscription ($id: ID!, $after: String) {
 """
 
 
-async def test_a_change_arrives_on_the_subscription(api: Api, server: Server, owner: Person) -> None:
+async def numbered(db: Database, org_id: UUID) -> None:
+    """Until all events so far have numbers: who listens from now on does not get them any more."""
+    waiting = text("SELECT EXISTS (SELECT FROM outbox_pending WHERE org_id = :org)")
+
+    async def none() -> bool:
+        async with db.platform() as session:
+            return not await session.scalar(waiting, {"org": org_id})
+
+    await until(none)
+
+
+async def followed(server: Server, org_id: UUID) -> None:
+    """Until a subscription without a cursor has its beginning."""
+
+    async def there() -> bool:
+        return org_id in server.app.platform.live.followed
+
+    await until(there)
+
+
+async def test_a_change_arrives_on_the_subscription(api: Api, server: Server, db: Database, owner: Person) -> None:
     made = await an_aircraft(api)
+    await numbered(db, owner.org_id)
     async with opened(server) as socket:
         await socket.init({"authorization": f"Bearer {owner.token}"})
         await socket.subscribe("1", WATCH, variables={"id": made["id"]})
-        await asyncio.sleep(0.5)  # from now on: the subscription has no cursor to begin at
+        await followed(server, owner.org_id)
         await api.done(SET_STATUS, id=made["id"], status="MAINTENANCE")
         first = (await socket.receive())["payload"]["data"]["aircraftChanged"]
         assert first["type"] == "aircraft.status_changed"
@@ -324,13 +347,14 @@ async def test_a_change_arrives_on_the_subscription(api: Api, server: Server, ow
         assert second["aircraft"]["totalMinutes"] == 60
 
 
-async def test_a_subscription_ends_with_its_aircraft(api: Api, server: Server, owner: Person) -> None:
+async def test_a_subscription_ends_with_its_aircraft(api: Api, server: Server, db: Database, owner: Person) -> None:
     made = await an_aircraft(api)
+    await numbered(db, owner.org_id)
     delete = f"mutation ($id: ID!) {{ deleteAircraft(id: $id, expectedVersion: 1) {{ deletedId {ERRORS} }} }}"
     async with opened(server) as socket:
         await socket.init({"authorization": f"Bearer {owner.token}"})
         await socket.subscribe("1", WATCH, variables={"id": made["id"]})
-        await asyncio.sleep(0.5)
+        await followed(server, owner.org_id)
         await api.done(delete, id=made["id"])
         *changes, end = await socket.all_of("1")
         assert end["type"] == "complete"
@@ -351,6 +375,6 @@ def test_descriptions_are_sentences() -> None:
     told = [projection.description for projection in ROOM.projections]
     told += [found.description for projection in ROOM.projections for found in projection.fields.values()]
     told += [item.description for item in [*ROOM.queries, *ROOM.mutations, *ROOM.subscriptions]]
-    for text in told:
-        assert re.match(r"[A-ZÀ-Ý]", text), text
-        assert text.rstrip("`)").endswith((".", "…")), text
+    for sentence in told:
+        assert re.match(r"[A-ZÀ-Ý]", sentence), sentence
+        assert sentence.rstrip("`)").endswith((".", "…")), sentence

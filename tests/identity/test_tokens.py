@@ -85,7 +85,7 @@ def test_another_key_is_refused(keys: TokenKeys) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"iss": "http://elsewhere"},  # RFC 8725 3.8: validate issuer
+        {"iss": "http://elsewhere.example"},  # RFC 8725 3.8: validate issuer
         {"aud": "another-service"},  # RFC 8725 3.9: validate audience
         {"aud": None},
         {"iss": None},

@@ -14,6 +14,7 @@ from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
 from tests.conftest import TEMPLATE, Server, serving
 from tests.factories import identity
+from tests.factories.api import connected
 from tests.factories.identity import Person
 
 
@@ -66,7 +67,7 @@ async def post(
     server: Server, body: dict[str, Any], token: str | None = None, headers: dict[str, str] | None = None
 ) -> httpx.Response:
     sent = {"authorization": f"Bearer {token}"} if token else {}
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with connected() as client:
         return await client.post(server.graphql, json=body, headers=sent | (headers or {}))
 
 

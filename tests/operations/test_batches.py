@@ -1,6 +1,8 @@
 """Batches: off unless configured, one after the other, and no way around a limit."""
 
+import asyncio
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -9,6 +11,8 @@ from sqlalchemy import text
 
 from db.session import Database
 from domain.operations import digest
+from graph.batches import Batches
+from graph.operations import Caller, OperationRequest, Outcome
 from runtime.settings import Settings
 from tests.conftest import Server
 from tests.factories.identity import Person
@@ -99,6 +103,33 @@ async def test_together_they_cost_no_more_than_one_may(
     assert answer.json()["errors"][0]["extensions"]["code"] == "COST_LIMIT_EXCEEDED"
     [shown] = (await send(batching, [{"query": NAMES}], someone)).json()
     assert shown["data"]["departments"]["nodes"] == []
+
+
+async def test_other_requests_have_their_turn_between_operations() -> None:
+    """However long each of them keeps the process busy."""
+    turns, seen = 0, []
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def price(*_: Any) -> int:
+        seen.append(turns)
+        return 0
+
+    async def execute(*_: Any) -> Outcome:
+        seen.append(turns)
+        return Outcome(b"{}")
+
+    account = SimpleNamespace(check_price=lambda _price: None)
+    engine = SimpleNamespace(throttle=SimpleNamespace(account=lambda _caller: account), price=price, execute=execute)
+    platform: Any = SimpleNamespace(engine=engine, settings=SimpleNamespace(batch_size=3))
+    task = asyncio.create_task(others())
+    await Batches(platform).execute([OperationRequest("{ a }")] * 3, Caller(None))
+    task.cancel()
+    assert len(set(seen)) == 6
 
 
 async def test_one_too_many_within_the_minute_is_429(own_settings: Settings, someone: Person) -> None:

@@ -18,6 +18,7 @@ from runtime import processes
 from runtime.paths import PROJECT
 from runtime.processes import free_port
 from runtime.settings import Settings
+from tests.factories.api import connected
 from tests.factories.events import until
 from tests.factories.identity import Person
 
@@ -92,7 +93,7 @@ async def test_spans_are_exported(
     command = [sys.executable, "-P", "-m", "runtime.cli", "serve", "--port", str(port)]
     server = processes.start(command, log=tmp_path / "log", cwd=PROJECT, env=environment)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        async with connected(f"http://127.0.0.1:{port}") as client:
 
             async def up() -> bool:
                 try:

@@ -5,22 +5,22 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from db.session import Database
 from graph.context import Platform
 from graph.operations import Caller, OperationRequest
-from runtime.operation_metrics import NAMES_KEPT, OperationMetrics
+from runtime.operation_metrics import LONGEST_NAME, NAMES_KEPT, OperationMetrics
 from runtime.settings import Settings
 from tests.conftest import Server
+from tests.factories.api import connected
 from tests.factories.identity import Person, actor
 from tests.operations.conftest import application, post
 
 
 async def metrics_of(server: Server) -> str:
-    async with httpx.AsyncClient() as client:
+    async with connected() as client:
         return (await client.get(f"{server.url}/metrics")).text
 
 
@@ -43,6 +43,13 @@ def test_names_are_bounded() -> None:
     assert made.series("New", "query").name == "other"
     assert made.series("Registered", "query", registered=True).name == "Registered"
     assert made.series(None, "mutation").name == "anonymous"
+
+
+def test_a_name_as_long_as_a_document_is_none() -> None:
+    """Each of them would stand in some thirty lines of `/metrics`."""
+    made = OperationMetrics((0.1, 1.0))
+    assert made.series("N" * LONGEST_NAME, "query").name == "N" * LONGEST_NAME
+    assert made.series("N" * (LONGEST_NAME + 1), "query").name == "other"
 
 
 async def test_slow_operations_are_logged_without_values(own_settings: Settings, someone: Person) -> None:

@@ -1,16 +1,19 @@
 """Automatic persisted queries, as Apollo clients speak them."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-import httpx
 import pytest
 
+from graph import persisted as persisted_module
+from graph.operations import OperationRequest
 from runtime.settings import Settings
 from tests.conftest import Server
 from tests.edge.sockets import opened
+from tests.factories.api import connected
 from tests.factories.events import until
 from tests.factories.identity import Person
 from tests.operations.conftest import application, code, post
@@ -41,7 +44,7 @@ async def test_a_hash_is_learnt_once(standard: Server, someone: Person, query: s
 
 async def test_by_get_and_over_a_socket(standard: Server, someone: Person, query: str) -> None:
     await post(standard, {"query": query, "extensions": persisted(query)}, someone.token)
-    async with httpx.AsyncClient() as client:
+    async with connected() as client:
         got = await client.get(
             standard.graphql,
             params={"extensions": json.dumps(persisted(query))},
@@ -63,7 +66,7 @@ async def test_by_get_and_over_a_socket(standard: Server, someone: Person, query
 async def test_a_mutation_by_hash_is_still_no_get(standard: Server) -> None:
     text = "mutation Out { signOut { errors { code } } }"
     await post(standard, {"query": text, "extensions": persisted(text)})
-    async with httpx.AsyncClient() as client:
+    async with connected() as client:
         got = await client.get(standard.graphql, params={"extensions": json.dumps(persisted(text))})
     assert got.status_code == 405
 
@@ -142,3 +145,46 @@ async def test_they_can_be_switched_off(own_settings: Settings, someone: Person,
         assert code(answer) == "PERSISTED_QUERY_NOT_SUPPORTED"
         assert answer.json()["errors"][0]["message"] == "PersistedQueryNotSupported"
         assert "errors" not in (await post(plain, {"query": query}, someone.token)).json()
+
+
+async def test_nobody_fills_the_store(
+    own_settings: Settings, second: Server, someone: Person, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document may be padded for nothing, and everybody who is signed in may register as many as they can send."""
+    monkeypatch.setattr(persisted_module, "SHARED_CHARACTERS", 2_000)
+    padded = [query + " " * (1_500 + number) for number in range(3)]
+    with application(own_settings) as first:
+        for text in (*padded, query):
+            assert (
+                "errors"
+                not in (await post(first, {"query": text, "extensions": persisted(text)}, someone.token)).json()
+            )
+
+    async def known(text: str) -> bool:
+        return "errors" not in (await post(second, {"extensions": persisted(text)}, someone.token)).json()
+
+    await until(lambda: known(query))
+    assert [await known(text) for text in padded] == [True, False, False]
+
+
+async def test_a_document_that_many_ask_for_at_once_counts_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"query Q{number} {{ __typename }}" for number in range(2)]
+    monkeypatch.setattr(persisted_module, "KEPT_CHARACTERS", 3 * len(texts[0]))
+    asked = []
+
+    class Registered:
+        async def fetchrow(self, _sql: str, arguments: list[str], _scope: Any) -> tuple[str]:
+            asked.append(arguments[0])
+            await asyncio.sleep(0)
+            return ({sha256(text.encode()).hexdigest(): text for text in texts}[arguments[0]],)
+
+    reads: Any = Registered()
+    documents = persisted_module.Documents(settings, reads, None)
+    first, second = (OperationRequest("", extensions=persisted(text)) for text in texts)
+    assert await asyncio.gather(*(documents.text(first) for _ in range(5))) == [texts[0]] * 5
+    assert await documents.text(second) == texts[1]
+    before = len(asked)
+    assert await documents.text(first) == texts[0]
+    assert len(asked) == before

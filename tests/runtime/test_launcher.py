@@ -12,6 +12,7 @@ import pytest
 from runtime import bootstrap
 from runtime.paths import PROJECT
 
+BASE: str = vars(sys)["_base_executable"]  # the interpreter that our own environment was made with
 SHOW = """
 import os, sys
 assert not sys.dont_write_bytecode
@@ -42,7 +43,7 @@ def launch(root: Path, *arguments: str, cwd: Path, **environment: str) -> subpro
     return subprocess.Popen(
         [root / "opsgraph", *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OPSGRAPH_PYTHON": sys._base_executable} | environment,  # type: ignore[attr-defined]
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OPSGRAPH_PYTHON": BASE} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,11 +3,13 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from runtime.commands.settings import described, shown
+from runtime.commands.settings import described, shown, table
+from runtime.paths import PROJECT
 from runtime.processes import Mark
 from runtime.running import Running, missing_servers, with_running_servers
 from runtime.safety import login_problems, production_problems
@@ -16,8 +18,8 @@ from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
 
 
-def make(tmp_path: Path, **values: object) -> Settings:
-    return Settings(_env_file=None, **({"data_dir": tmp_path} | values))  # type: ignore[arg-type]
+def make(tmp_path: Path, **values: Any) -> Settings:
+    return Settings(_env_file=None, **({"data_dir": tmp_path} | values))
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +28,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def safe(tmp_path: Path, **values: object) -> Settings:
+def safe(tmp_path: Path, **values: Any) -> Settings:
     return make(
         tmp_path,
         **{
@@ -133,3 +135,8 @@ def test_every_setting_is_described_and_secrets_are_masked(tmp_path: Path) -> No
     assert rows["SECRET_KEY"]["value"] == "********"
     assert rows["DATABASE_URL"]["value"] == "postgresql://opsgraph:********@db/opsgraph"
     assert shown("redis://:pw@127.0.0.1:1/0") == "redis://:********@127.0.0.1:1/0"
+
+
+def test_the_readme_has_every_setting(tmp_path: Path) -> None:
+    """`./opsgraph settings --markdown` prints what it must hold."""
+    assert table(described(make(tmp_path))) in (PROJECT / "README.md").read_text()

@@ -13,13 +13,11 @@ import pytest
 
 from db.session import Database
 from graph.app import create_app
-from runtime.processes import server_account
-from runtime.servers.place import servers_folder
-from runtime.servers.throwaway import Throwaway, scratch_folder
+from runtime.servers.throwaway import Throwaway
 from runtime.servers.valkey import Valkey
 from runtime.settings import Settings
-from tests.conftest import TEMPLATE, Server, serving
-from tests.factories.api import Api
+from tests.conftest import TEMPLATE, Server, running_valkey, scratch, serving
+from tests.factories.api import Api, connected
 from tests.factories.events import until
 from tests.factories.identity import Person, owner
 
@@ -51,11 +49,8 @@ class Pair:
 
 @pytest.fixture(scope="package")
 def own_valkey() -> Iterator[Valkey]:
-    account = server_account()
-    server = Valkey(servers_folder(scratch_folder(), account), account, throwaway=True)
-    server.start()
-    yield server
-    server.stop()
+    with scratch() as folder, running_valkey(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="package")
@@ -94,7 +89,7 @@ class Client:
         return self.at(self.pair.a)
 
     def at(self, server: Server) -> Api:
-        return Api(_Based(self.http, server.url), self.person.token)  # type: ignore[arg-type]
+        return Api(self.http, self.person.token, server.url)
 
     async def get(self, server: Server | None = None, query: str = DEPARTMENTS, **params: str) -> httpx.Response:
         """What the server says, a condition sent when there is something to compare."""
@@ -144,25 +139,15 @@ class Client:
         return changed
 
 
-class _Based:
-    """Posts to one of two servers through a client that they share."""
-
-    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
-        self._http, self._url = http, url
-
-    async def post(self, path: str, **options: Any) -> httpx.Response:
-        return await self._http.post(self._url + path, **options)
-
-
 @pytest.fixture
 async def client(pair: Pair, own_db: Database) -> AsyncIterator[Client]:
     """The owner of a new organization."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with connected() as http:
         yield Client(await owner(own_db, pair.settings), http, pair)
 
 
 @pytest.fixture
 async def other(pair: Pair, own_db: Database) -> AsyncIterator[Client]:
     """The owner of another organization."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with connected() as http:
         yield Client(await owner(own_db, pair.settings), http, pair)

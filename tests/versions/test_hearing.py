@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from runtime import hints
 from runtime.hearing import Hearing
@@ -100,7 +101,14 @@ async def test_a_lost_connection_is_a_gap(redis: Redis, own_valkey: Valkey) -> N
     async with listening(redis) as ear:
         ear.hearing.follow("one")
         assert await ear.hearing.heard()
-        await asyncio.to_thread(own_valkey.stop)
+
+        async def noticed() -> bool:
+            return not ear.hearing.connected
+
+        with capture_logs() as lines:
+            await asyncio.to_thread(own_valkey.stop)
+            await until(noticed)
+        assert [line["event"] for line in lines] == ["hints lost"]
         own_valkey.start()
 
         async def back() -> bool:

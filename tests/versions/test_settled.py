@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
-import httpx
+import pytest
 
 from db.session import Database
 from domain.events.versions import Versions
@@ -13,6 +13,7 @@ from graph.app import create_app
 from runtime import hints
 from runtime.servers.throwaway import Throwaway
 from tests.conftest import TEMPLATE, serving
+from tests.factories.api import connected
 from tests.factories.events import until, write
 from tests.factories.identity import owner
 from tests.versions.conftest import DEPARTMENTS, Client, Pair
@@ -113,6 +114,36 @@ async def test_the_organization_that_was_asked_for_least_recently_is_forgotten(o
         assert [await versions.settled(each) for each in (one, two, three)] == [SEVEN, None, SEVEN]
 
 
+async def test_what_was_forgotten_meanwhile_is_not_settled(own_db: Database, pair: Pair) -> None:
+    """Nobody listened for a while: a version from before is worth nothing."""
+    one, two = uuid4(), uuid4()
+    async with knowing(own_db, pair.valkey.url, kept=1) as versions:
+        ticket = await versions.begin(one)
+        await versions.begin(two)
+        versions.committed(one)
+        await versions.begin(one)
+        versions.settle(ticket, SEVEN)
+        assert await versions.settled(one) is None
+
+
+async def test_what_is_forgotten_during_the_question_is_not_settled(
+    own_db: Database, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = uuid4()
+    async with knowing(own_db, pair.valkey.url, kept=1) as versions:
+        await settle(versions, one)
+        sure = versions._sure
+
+        async def meanwhile() -> bool:
+            monkeypatch.undo()
+            await versions.begin(uuid4())
+            versions.committed(one)
+            return await sure()
+
+        monkeypatch.setattr(versions, "_sure", meanwhile)
+        assert await versions.settled(one) is None
+
+
 async def test_nothing_is_settled_for_ever(own_db: Database, pair: Pair) -> None:
     async with knowing(own_db, pair.valkey.url, seconds=0.0) as versions:
         await settle(versions, org_id := uuid4())
@@ -132,7 +163,7 @@ async def test_a_replica_that_lags(servers: Throwaway, pair: Pair, own_db: Datab
     old = servers.database("lagging", TEMPLATE)  # as it was before anything happened
     lagging = pair.settings.model_copy(update={"database_read_url": old})
     with socket.create_server(("127.0.0.1", 0), backlog=64) as bound, serving(create_app(lagging), bound) as replica:
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with connected() as http:
             client = Client(await owner(own_db, pair.settings), http, pair)
             await client.create("Stores")
             await client.settle(pair.a)

@@ -10,22 +10,10 @@ from db.session import Database
 from domain.events import heartbeats
 from domain.events.heartbeats import WorkerIdentity
 from runtime import hints
-from runtime.processes import server_account
-from runtime.servers.place import servers_folder
 from runtime.servers.valkey import Valkey
 from runtime.settings import Settings
 from workers import jobs
 from workers.jobs import Runner
-
-
-@pytest.fixture
-def valkey(folder: Path) -> Iterator[Valkey]:
-    """A server that the test may stop, empty and start."""
-    account = server_account()
-    server = Valkey(servers_folder(folder, account), account, throwaway=True)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

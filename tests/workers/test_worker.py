@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +64,7 @@ async def test_it_runs_jobs_numbers_events_and_shows_that_it_lives(
         await write(own, org, 3)
         await hints.committed(redis)
         for n, job_id in enumerate(ids):
-            await until(lambda job_id=job_id: done(own, job_id))  # type: ignore[misc]
+            await until(partial(done, own, job_id))
             assert (await job_row(own, job_id)).result == {"n": n}
         await until(lambda: logged(own, org, 3))
     assert not await heartbeats.alive(own, None)

@@ -1,4 +1,4 @@
-"""Search: folded text, a trigram index and a function for each table that is searched.
+"""Search: folded text and a function for each table that is searched; 0007 makes the indexes.
 
 Both extensions come with PostgreSQL and are trusted: whoever owns the database may install them.
 """
@@ -6,7 +6,7 @@ Both extensions come with PostgreSQL and are trusted: whoever owns the database 
 from alembic import op
 
 from db.rls import SEARCH_ROLE, make_role, policy
-from db.search import FOLD, WORDS, index_sql, searchable, unsearchable
+from db.search import FOLD, WORDS, searchable, unsearchable
 
 revision = "0005"
 down_revision = "0004"
@@ -36,10 +36,6 @@ def upgrade() -> None:
     ]
     for statement in statements:
         op.execute(statement)
-    with op.get_context().autocommit_block():
-        for table, columns in TENANT_TABLES.items():
-            op.execute(index_sql(table, *columns))
-        op.execute(index_sql("users", *PEOPLE, tenant=False))
 
 
 def downgrade() -> None:
@@ -48,6 +44,6 @@ def downgrade() -> None:
         for statement in unsearchable(table):
             op.execute(statement)
     op.execute("DROP POLICY search ON memberships")
-    op.execute(f"REVOKE SELECT ON memberships FROM {SEARCH_ROLE}")  # noqa: S608 - a statement of ours
+    op.execute(f"REVOKE ALL ON memberships FROM {SEARCH_ROLE}")
     op.execute("DROP FUNCTION search_words(text)")
     op.execute("DROP FUNCTION search_fold(text)")

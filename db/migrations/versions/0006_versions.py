@@ -83,13 +83,11 @@ def upgrade() -> None:
         "SELECT pg_notify('opsgraph_commits', '')",
     ]:
         op.execute(statement)
-    with op.get_context().autocommit_block():
-        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_outbox_pending_org_id ON outbox_pending (org_id)")
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.execute("DROP INDEX ix_outbox_pending_org_id")
+    op.execute("DROP INDEX IF EXISTS ix_outbox_pending_org_id")
     op.execute(RENEW_SILENTLY)
     op.execute("DROP FUNCTION identity_person_changed(text, json, json, timestamptz)")
     op.execute("DROP FUNCTION event_version()")

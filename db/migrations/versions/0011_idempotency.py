@@ -9,7 +9,7 @@ from alembic import op
 from db.rls import APP_ROLE, CURRENT_ORG, CURRENT_USER, SYSTEM_ROLE, enable, policy
 
 revision = "0011"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -21,6 +21,8 @@ PLAIN = re.compile(r"\d+([.,]\d+)?")
 CYCLE_GROUPS = re.compile(r"[1-9]\d{0,2}([.,\s'’]\d{3})+")
 WHOLE = re.compile(r"(\d+)([.,]0{1,2})?")
 
+INFINITE = (float("inf"), float("-inf"))
+
 Cell = str | int | float | Decimal | time | timedelta
 
 
@@ -59,7 +61,7 @@ def cycles(value: Cell) -> int:
             raise refuse(ErrorCode.OUT_OF_RANGE, f"'{text[:30]}' is negative; cycles start at 0.")
         else:
             raise _no_count(text)
-    elif isinstance(value, time | timedelta) or value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+    elif isinstance(value, time | timedelta) or value in INFINITE or value != value:  # noqa: PLR0124 - only NaN does
         raise _no_count(str(value))
     else:
         found = int(value)
