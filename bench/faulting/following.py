@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FOLLOW = "subscription Follow($after: String) { events(after: $after) { cursor event { sequence id } } }"
 LEAST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
-OPEN_SECONDS = 15.0
+OPEN_SECONDS = 30.0
 
 
 class Follower:

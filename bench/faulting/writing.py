@@ -14,7 +14,7 @@ RECORD = """mutation Record($input: RecordUtilisationInput!) { recordUtilisation
     utilisationEntry { id note } errors { code message path } } }"""
 REPEATED = 20
 """Of so many mutations one is sent once more when it is acknowledged; its answer must be the same to the byte."""
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 30.0
 LEAST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 TOKEN_SECONDS = 600.0  # half of their life
 NOTE = "mutation {}"
