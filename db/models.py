@@ -12,6 +12,7 @@ import db.events.outbox
 import db.fleet.aircraft
 import db.fleet.aircraft_types
 import db.fleet.utilisation
+import db.idempotency
 import db.identity.departments
 import db.identity.memberships
 import db.identity.organizations

@@ -8,6 +8,7 @@ is looked at each time.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,7 @@ from graph.core.payloads import PassThroughExecutor, Rendered
 from graph.core.run import Run
 from graph.errors import BAD_USER_INPUT, status_of, to_error
 from graph.fanout import Express, Fanout
+from graph.idempotency import Idempotency
 from graph.limits import MAX_TOKENS, MAX_TOKENS_TRUSTED, check_text
 from graph.observing import Observer
 from graph.operations import Caller, OperationRequest, Outcome
@@ -54,6 +56,7 @@ class Engine:
         self.documents = Documents(settings, platform.reads, platform.redis)
         self.throttle = Throttle(settings, platform.redis)
         self.fanout = Fanout(platform)
+        self.idempotency = Idempotency(platform)
         self.observer = Observer(settings.slow_operation_ms)
         self.tracer = Tracer() if settings.tracing else None
         self._reports_cost = settings.cost_in_answers
@@ -136,6 +139,9 @@ class Engine:
             price = self._price(known, roots)
             await self._pay(account, price)
             run = Run(self.platform, self, known, variables, caller)
+            if caller.idempotency_key and known.kind is OperationType.MUTATION:
+                execute = partial(self._by_core, request, run, account, price)
+                return await self.idempotency.once(known, request, run, execute)
             return await self._by_core(request, run, account, price)
         finally:
             account.running -= 1

@@ -75,7 +75,9 @@ class BuiltSchema:
         mutation = factory.make(
             "Mutation",
             [item.build(factory) for item in room.mutations],
-            "Everything that can be done. Each root field is one transaction, atomic with its answer.",
+            "Everything that can be done. Each root field is one transaction, atomic with its answer. With the HTTP "
+            "header `Idempotency-Key` (a new one for each thing to be done) an operation is done once, however often "
+            "it is sent: for 24 hours the same key gives the first answer.",
         )
         subscription = factory.make(
             "Subscription",

@@ -39,7 +39,9 @@ TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for who
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--thorough", action="store_true", help="compare 5,000 generated operations, others each time")
+    parser.addoption(
+        "--thorough", action="store_true", help="5,000 generated operations, others each time; bench faults whole"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

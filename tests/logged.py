@@ -35,7 +35,8 @@ BEGIN
     WHERE current_setting('logged.last', true) IS DISTINCT FROM seen.org_id || '@' || pg_current_xact_id()
         AND NOT EXISTS (
             SELECT FROM public.outbox_pending p
-            WHERE p.org_id = seen.org_id AND p.xmin = pg_current_xact_id()::xid
+            -- Ours, be it behind a savepoint: what another transaction has not committed is not seen here.
+            WHERE p.org_id = seen.org_id AND pg_xact_status(p.xmin::text::xid8) = 'in progress'
         ) LIMIT 1;
     IF silent IS NOT NULL THEN
         RAISE EXCEPTION '% of {table} is logged, and no event of organization % was recorded', TG_OP, silent;

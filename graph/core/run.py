@@ -1,6 +1,7 @@
 """One running operation: what resolvers of mutations and subscriptions get as their context."""
 
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from graphql import GraphQLObjectType, GraphQLResolveInfo, get_named_type
 from graphql.execution.collect_fields import FieldDetails, collect_subfields
 from graphql.execution.values import VariableValues
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.context import Actor
 from domain.errors import UnauthenticatedError
@@ -34,12 +36,28 @@ class Run:
     fragments: Rendered = field(default_factory=Rendered)
     cursor: str = ""
     """Where the message of a subscription that is being made stands in the log."""
+    session: AsyncSession | None = None
+    """The transaction of all mutations of an operation with an Idempotency-Key."""
+    answered: bool = False
+    """Whether a mutation of it has been answered, be it with errors for a person."""
 
     @property
     def actor(self) -> Actor:
         if self.caller.actor is None:
             raise UnauthenticatedError("Sign in to do this: send a valid access token.")
         return self.caller.actor
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One mutation's transaction; under an Idempotency-Key a savepoint in that of the operation."""
+        if self.session is None:
+            async with self.platform.db.tenant(self.actor.org_id, self.actor.user_id) as session:
+                yield session
+            self.platform.committed()
+            return
+        async with self.session.begin_nested():
+            yield self.session
+        self.session.expunge_all()  # the next mutation reads for itself, as it would in a transaction of its own
 
 
 @dataclass(frozen=True)
