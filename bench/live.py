@@ -62,8 +62,9 @@ def main(argv: list[str]) -> int:
             bench = Bench(place, caller, given)
             try:
                 made = asyncio.run(bench.run())
-            finally:
+            except CrowdError:
                 tell(tail(place.folder / "serve.log", 20))  # warnings and errors only
+                raise
     except (SetUpError, ProgramError, CrowdError) as error:
         tell(f"opsgraph bench live: {error}")
         return 1
