@@ -22,7 +22,7 @@ from runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-RUN = 20_000  # events of one transaction: a second or two, far from any timeout
+RUN = 10_000  # events of one transaction: a second or two, far from any timeout
 PREFIX = "ea"
 
 DUE = text("""
@@ -33,7 +33,7 @@ DUE = text("""
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('opsgraph.event_log.archive/' || :org, 0))")
 HEAD = "SELECT seq FROM event_heads WHERE org_id = $1"
 KEPT_SINCE = "SELECT event_log_kept_since($1)"
-OLDEST = EVENTS.format(only=f"AND seq > $2 AND seq <= $2 + {RUN}")
+OLDEST = EVENTS.format(only="AND seq > $2 AND seq <= $3")
 ARCHIVE = "SELECT event_log_archive($1, $2, $3, $4, $5, $6, $7)"
 
 # Partitions by name, the oldest first; the one that takes what finds none stays.
@@ -73,7 +73,7 @@ async def archive_all(db: Database) -> int:
     return total
 
 
-async def archive(db: Database, org_id: UUID) -> int:
+async def archive(db: Database, org_id: UUID, run: int = RUN) -> int:
     """Archive the next run of events that the organization keeps no longer, in one transaction; how many, 0 when there
     are none. Raises BrokenChainError, and then nothing has changed."""
     async with db.platform() as session:
@@ -84,7 +84,7 @@ async def archive(db: Database, org_id: UUID) -> int:
         start, broken = check_archives(archives, await driver.fetchval(HEAD, org_id) or 0)
         if broken:
             raise BrokenChainError(broken)
-        hashes = await _expired(driver, org_id, start)
+        hashes = await _expired(driver, org_id, start, run)
         if not hashes:
             return 0
         made = Archived(
@@ -106,14 +106,14 @@ async def archive(db: Database, org_id: UUID) -> int:
     return made.count
 
 
-async def _expired(driver: Any, org_id: UUID, good: Good) -> list[str]:
+async def _expired(driver: Any, org_id: UUID, good: Good, run: int) -> list[str]:
     """The hashes of the events after `good` that are kept no longer, as many as one run takes. Raises
     BrokenChainError."""
     kept_since = await driver.fetchval(KEPT_SINCE, org_id)
     hashes: list[str] = []
     if kept_since is None:
         return hashes
-    async for row in driver.cursor(OLDEST, org_id, good.seq, prefetch=1_000):
+    async for row in driver.cursor(OLDEST, org_id, good.seq, good.seq + run, prefetch=1_000):
         if row["recorded_at"] >= kept_since:
             break
         if broken := check_event(row, good):

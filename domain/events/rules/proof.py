@@ -3,12 +3,14 @@ against its archives. Rows are of those tables, by column."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Protocol
 from uuid import UUID
 
 from domain.events.rules.chain import GENESIS, Archived, Entry, archive_digest, digest
 
 ARCHIVED = "events.archived"
+_recorded = itemgetter(*Entry.__dataclass_fields__)
 
 
 class Row(Protocol):
@@ -41,7 +43,7 @@ def check_event(row: Row, good: Good) -> Break | None:
     seq, event_id, expected = row["seq"], row["id"], good.seq + 1
     if seq > expected:
         return Break("deleted", expected, None, f"event {expected} is missing; the next one is {seq}")
-    entry = Entry(**{name: row[name] for name in Entry.__dataclass_fields__})
+    entry = Entry(*_recorded(row))
     sound = row["hash"] == digest(entry, row["previous_hash"])
     follows = row["previous_hash"] == good.hash
     if seq < expected or (row["doubled"] and not (sound and follows)):
