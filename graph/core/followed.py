@@ -105,7 +105,7 @@ class Followed:
             where = argument_trees(definition, node, coerced)["where"]
         chosen = None
         if self.subject:
-            target = self.entities[self.subject][0]
+            target = run.platform.world.registry.by_name[self.entities[self.subject][0].name]
             chosen = Chosen(self.subject, target, where) if where is not None or target.visible else None
         who = [run.actor] if self.personal else []
         select = self.select(*who, **{to_snake_case(name): value for name, value in given.items()})
