@@ -1,5 +1,6 @@
 """Imports every module with tables, so that `Base.metadata` is complete. New tables: add a line here."""
 
+import db.collaboration.notifications
 import db.events.heads
 import db.events.heartbeats
 import db.events.jobs

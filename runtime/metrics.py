@@ -31,6 +31,7 @@ RELAY_EVENTS = Counter("opsgraph_relay_events_total", "Events numbered by this p
 RELAY_LAG_SECONDS = Gauge(
     "opsgraph_relay_lag_seconds", "Age of the oldest event that is not numbered yet.", registry=REGISTRY
 )
+NOTIFICATIONS = Counter("opsgraph_notifications_total", "Notifications made by this process.", registry=REGISTRY)
 JOBS = Counter("opsgraph_jobs_total", "Jobs finished, by kind and outcome.", ["kind", "outcome"], registry=REGISTRY)
 JOB_SECONDS = Histogram(
     "opsgraph_job_seconds", "Time of a job's attempt.", ["kind"], buckets=(*SECONDS, 60.0, 300.0), registry=REGISTRY

@@ -11,8 +11,9 @@ SEEN_BY = {
 }
 # Moved there by the relay, whose event it is.
 ITSELF = {"event_log"}
-# What no logged field of a global table shows; a tenant's columns count all.
+# What no logged field of a table shows.
 UNSEEN = {
+    "notifications": ("read_at",),
     "organizations": ("plan", "version", "updated_at"),
     "users": ("is_superuser", "email_verified_at", "version", "updated_at"),
 }

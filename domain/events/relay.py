@@ -147,7 +147,8 @@ class Relay:
         metrics.RELAY_EVENTS.inc(len(pending))
         metrics.RELAY_LAG_SECONDS.set((pending[0]["now"] - pending[0]["occurred_at"]).total_seconds())
         await hints.publish_all(
-            self._redis, [(hints.events_channel(org_id), head.seq) for org_id, head in heads.items()]
+            self._redis,
+            [(hints.LOG, ""), *((hints.events_channel(org_id), head.seq) for org_id, head in heads.items())],
         )
         return len(pending)
 

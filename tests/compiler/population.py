@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.collaboration.notifications import Notification, NotificationKind, NotificationMail, NotificationPreference
 from db.events.log import EventLog
 from db.fleet.aircraft import Aircraft, AircraftStatus
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
@@ -45,6 +46,7 @@ async def populate(engine: AsyncEngine) -> None:
             await _identity(connection, rng, org, index)
             await _fleet(connection, rng, org, index)
             await _events(connection, rng, org, index)
+            await _notifications(connection, rng, org, index)
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -193,6 +195,46 @@ async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, in
     for row in rows[::5]:
         row["actor_id"] = row["impersonator_id"] = stranger
     await _add(connection, EventLog, rows)
+
+
+async def _notifications(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    """For two people of the organization, one of whom is in both: read, unread, by mail only, about what is gone."""
+    kinds, targets = list(NotificationKind), _targets(org, index)
+    rows = [
+        {
+            "id": uid(index, 11, 2 * n + place),
+            "org_id": org,
+            "user_id": uid(0, 1, person),
+            "event_id": uid(index, 9, n),
+            "sequence": n + 1,
+            "kind": kinds[n % len(kinds)],
+            "text": rng.choice(['Ada set "D-A00A" to STORED.', "日本", "a\nb"]),
+            "target_type": target_type,
+            "target_id": target_id,
+            "actor_id": rng.choice([None, uid(0, 1, 6), uid(0, 1, 13 - index * 13)]),
+            "in_app": rng.choice([True, True, True, False]),
+            "occurred_at": moment(rng),
+            "created_at": moment(rng),
+            "read_at": rng.choice([None, moment(rng)]),
+        }
+        for n, (target_type, target_id) in enumerate(targets)
+        for place, person in enumerate((6, 7))
+    ]
+    await _add(connection, Notification, rows)
+    await _add(connection, NotificationMail, [{"id": row["id"], "org_id": org} for row in rows[::3]])
+    said = [("SECURITY", "MAIL", False), ("FEED_MESSAGE", "MAIL", True), ("MEMBERSHIP", "IN_APP", False)]
+    preferences = [
+        {
+            "id": uid(index, 12, n),
+            "org_id": org,
+            "user_id": uid(0, 1, 6),
+            "kind": kind,
+            "channel": to,
+            "enabled": enabled,
+        }
+        for n, (kind, to, enabled) in enumerate(said)
+    ]
+    await _add(connection, NotificationPreference, preferences)
 
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:

@@ -1,0 +1,10 @@
+"""What happens between the people of the demo."""
+
+from db.session import Database
+from domain.collaboration import notification_demo
+from domain.context import Actor
+
+
+async def load(db: Database, actor: Actor) -> None:
+    """Each part makes what is missing of it."""
+    await notification_demo.load(db, actor)
