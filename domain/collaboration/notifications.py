@@ -26,16 +26,16 @@ async def mark_read(
     ctx: Ctx, *, ids: Sequence[UUID] | None = None, through: UUID | None = None, read: bool = True
 ) -> UUID:
     """Mark one's own notifications as read (or unread): these, or the one `through` and all before it. Ids that are
-    no notification of the actor's are passed over. Returns the membership that the inbox is of.
+    no notification of the actor's are passed over. Returns the person.
 
     No event tells of it: what somebody has read is nobody else's business, and the log keeps everything for ever.
     """
-    membership_id = await membership(ctx)
+    user_id = await _member(ctx)
     if (ids is None) == (through is None):
         raise refuse(ErrorCode.REQUIRED, "Give either `ids` or `through`.", "input")
     if ids is not None and len(ids) > MOST_AT_ONCE:
         raise refuse(ErrorCode.OUT_OF_RANGE, f"Give at most {MOST_AT_ONCE} ids, or `through`.", "input", "ids")
-    own = (Notification.org_id == ctx.actor.org_id, Notification.user_id == ctx.actor.user_id, Notification.in_app)
+    own = (Notification.org_id == ctx.actor.org_id, Notification.user_id == user_id, Notification.in_app)
     changed = update(Notification).where(
         *own, Notification.read_at.is_(None) if read else Notification.read_at.is_not(None)
     )
@@ -47,33 +47,26 @@ async def mark_read(
     else:
         changed = changed.where(Notification.id.in_(ids or ()))
     await ctx.session.execute(changed.values(read_at=ctx.now if read else None))
-    return membership_id
+    return user_id
 
 
 async def set_preference(ctx: Ctx, *, kind: NotificationKind, channel: NotificationChannel, enabled: bool) -> UUID:
-    """Say whether to be told of a kind of event in a channel, from now on. Returns the membership."""
-    membership_id = await membership(ctx)
-    # Two at once, of a person who had none yet, must not both insert.
-    await ctx.session.execute(
-        select(Membership.id)
-        .where(Membership.org_id == ctx.actor.org_id, Membership.id == membership_id)
-        .with_for_update()
-    )
+    """Say whether to be told of a kind of event in a channel, from now on. Returns the person."""
+    user_id = await _member(ctx)
     found = await ctx.session.scalar(
         select(NotificationPreference).where(
             NotificationPreference.org_id == ctx.actor.org_id,
-            NotificationPreference.user_id == ctx.actor.user_id,
+            NotificationPreference.user_id == user_id,
             NotificationPreference.kind == kind,
             NotificationPreference.channel == channel,
         )
     )
     was = wanted(kind, channel) if found is None else found.enabled
     if was == enabled:
-        return membership_id
+        return user_id
     if found is None:
-        assert ctx.actor.user_id
         found = NotificationPreference(
-            org_id=ctx.actor.org_id, id=uuid7(), user_id=ctx.actor.user_id, kind=kind, channel=channel, enabled=enabled
+            org_id=ctx.actor.org_id, id=uuid7(), user_id=user_id, kind=kind, channel=channel, enabled=enabled
         )
         ctx.session.add(found)
     else:
@@ -82,19 +75,22 @@ async def set_preference(ctx: Ctx, *, kind: NotificationKind, channel: Notificat
     ctx.record(
         "notification_preference.set",
         PREFERENCES,
-        membership_id,
+        user_id,
         before=about | {"enabled": was},
         after=about | {"enabled": enabled},
     )
-    return membership_id
+    return user_id
 
 
-async def membership(ctx: Ctx) -> UUID:
-    """The actor's own membership. NotFoundError for a superuser who is a guest."""
+async def _member(ctx: Ctx) -> UUID:
+    """The actor, whose membership is locked: what one person says at once in two places is done one after the other.
+    NotFoundError for a superuser who is a guest."""
     if ctx.actor.user_id is None:
         raise ForbiddenError("Only a person has notifications.")
     found: UUID | None = await ctx.session.scalar(
-        select(Membership.id).where(Membership.org_id == ctx.actor.org_id, Membership.user_id == ctx.actor.user_id)
+        select(Membership.user_id)
+        .where(Membership.org_id == ctx.actor.org_id, Membership.user_id == ctx.actor.user_id)
+        .with_for_update(key_share=True)
     )
     if found is None:
         raise NotFoundError("You are no member of this organization, so you have no notifications here.")

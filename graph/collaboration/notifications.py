@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, literal_column, select
 
 from db.collaboration.notifications import Notification as NotificationRow
 from db.collaboration.notifications import NotificationChannel, NotificationKind, NotificationPreference
-from db.identity.memberships import Membership as MembershipRow
+from db.identity.users import User as UserRow
 from domain.collaboration import notifications as commands
 from domain.collaboration import telling
 from domain.collaboration.rules.notifications import USUAL, notice_id
@@ -46,12 +46,16 @@ def _mine(row: Any, actor: Any) -> Any:
     return row.user_id == actor.user_id
 
 
-def _unread(me: Any, _actor: Any) -> Any:
+def _myself(row: Any, actor: Any) -> Any:
+    return row.id == actor.user_id
+
+
+def _unread(me: Any, actor: Any) -> Any:
     row = NotificationRow
     return (
         select(func.count())
         .select_from(row)
-        .where(row.org_id == me.org_id, row.user_id == me.user_id, row.in_app, row.read_at.is_(None))
+        .where(row.org_id == actor.org_id, row.user_id == me.id, row.in_app, row.read_at.is_(None))
         .correlate(me)
         .scalar_subquery()
     )
@@ -62,12 +66,12 @@ def _wanted(channel: NotificationChannel) -> Expression:
     every = ", ".join(f"'{kind}'" for kind in NotificationKind)
     usual = [kind.value for kind in NotificationKind if channel in USUAL[kind]]
 
-    def kinds(me: Any, _actor: Any) -> Any:
+    def kinds(me: Any, actor: Any) -> Any:
         said = NotificationPreference
         kind = func.unnest(literal_column(f"ARRAY[{every}]::text[]")).table_valued("kind").render_derived(name="kinds")
         own = and_(
-            said.org_id == me.org_id,
-            said.user_id == me.user_id,
+            said.org_id == actor.org_id,
+            said.user_id == me.id,
             said.kind == kind.c.kind,
             said.channel == channel.value,
         )
@@ -121,14 +125,14 @@ class Notification:
     read_at = column("When you marked it as read; null while it is unread.", filter=True, logged=False)
 
 
-@projection(MembershipRow, prefix="nbx", visible=_mine)
+@projection(UserRow, prefix="nbx", visible=_myself)
 class NotificationInbox:
     """Your notifications as a whole, in the organization you work in."""
 
     unread_count = computed("How many of your notifications are unread.", int, _unread)
 
 
-@projection(MembershipRow, prefix="npr", visible=_mine)
+@projection(UserRow, prefix="npr", visible=_myself)
 class NotificationPreferences:
     """How you want to be told of what happens in the organization you work in. See `setNotificationPreference`."""
 
@@ -138,23 +142,19 @@ class NotificationPreferences:
     mail = computed("The kinds you get mails about.", list[NotificationKind], _wanted(NotificationChannel.MAIL))
 
 
-def _my_membership(row: Any, actor: Any) -> Any:
-    return and_(row.org_id == actor.org_id, row.user_id == actor.user_id)
-
-
 notification = one("notification", Notification, "A notification of yours by id.")
 notification_list = many("notifications", Notification, "Your notifications, the latest first.")
 inbox = one_self(
     "notificationInbox",
     NotificationInbox,
     "Your notifications as a whole; null for a superuser who is a guest.",
-    _my_membership,
+    _myself,
 )
 preferences = one_self(
     "notificationPreferences",
     NotificationPreferences,
     "How you want to be told of what happens; null for a superuser who is a guest.",
-    _my_membership,
+    _myself,
 )
 
 
@@ -200,19 +200,13 @@ async def set_notification_preference(ctx: Ctx, input: SetNotificationPreference
 )
 async def notifications(listener: Listener, after: After = None) -> AsyncGenerator[dict[str, Any]]:
     """Your notifications as they come, and before that those after the cursor `after`, each exactly once. Nobody hears
-    of anybody else's. NOT_FOUND for a superuser who is a guest."""
-    actor = listener.actor
-    async with listener.platform.db.tenant(actor.org_id, actor.user_id) as session:
-        inbox_id = await commands.membership(Ctx(actor, session))
-    assert actor.user_id
+    of anybody else's."""
+    me = listener.actor.user_id
     async with aclosing(changes(listener, after=after, types={telling.SENT})) as found:
         async for change in found:
-            if telling.concerns(change.event.after, actor.user_id):
-                yield {
-                    "cursor": change.cursor,
-                    "notification": notice_id(change.event.target_id, actor.user_id),
-                    "inbox": inbox_id,
-                }
+            if me is not None and telling.concerns(change.event.after, me):
+                told = notice_id(change.event.target_id, me)
+                yield {"cursor": change.cursor, "notification": told, "inbox": me}
 
 
 PROJECTIONS = [Notification, NotificationInbox, NotificationPreferences]

@@ -90,7 +90,7 @@ def notice(happening: Happening, facts: Facts) -> Notice | None:
         return None
     people = {person for person in rule.who(happening, facts) if person is not None}
     if not rule.own:
-        people.discard(happening.actor_id)  # type: ignore[arg-type]  # None is in no set of people
+        people -= {happening.actor_id}
     people &= facts.names.keys() if rule.former else facts.members.keys()
     if not people:
         return None

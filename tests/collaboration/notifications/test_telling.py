@@ -125,7 +125,7 @@ async def test_people_are_told_as_they_want(db: Database, crew: Crew) -> None:
     assert by_mail == nothing == [True, True, False, False]
     assert usual == [True, True, False, False, True, True]
     assert len(await mails(db, crew.org_id)) == 4
-    events = await fleet.events_of(db, crew.planner.membership_id or uuid7())
+    events = await fleet.events_of(db, crew.planner.user_id)
     assert [event.after["enabled"] for event in events if event.type == "notification_preference.set"] == [
         True,
         False,
