@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import hypothesis
 import pytest
+import structlog
 import uvicorn
 from aiosmtpd.controller import Controller
 
@@ -43,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     garbage.start()
+    # Tracebacks that show every variable cost a second each.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     thorough = config.getoption("thorough")
     hypothesis.settings.register_profile(
         "opsgraph",

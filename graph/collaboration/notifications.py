@@ -147,13 +147,13 @@ notification_list = many("notifications", Notification, "Your notifications, the
 inbox = one_self(
     "notificationInbox",
     NotificationInbox,
-    "Your notifications as a whole; null for a superuser who is a guest.",
+    "Your notifications as a whole; a guest has none.",
     _myself,
 )
 preferences = one_self(
     "notificationPreferences",
     NotificationPreferences,
-    "How you want to be told of what happens; null for a superuser who is a guest.",
+    "How you want to be told of what happens in the organization you work in.",
     _myself,
 )
 
