@@ -16,6 +16,8 @@ from db.identity.memberships import Membership, MembershipState
 from db.identity.organizations import Organization
 from db.identity.users import User, UserState
 
+TO_FORMER = (NotificationKind.MEMBERSHIP, NotificationKind.SECURITY)
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -31,7 +33,7 @@ class Letter:
 
 async def compose(session: AsyncSession, org_id: UUID, id: UUID) -> Letter | None:
     """The mail about a notification; None when it went out already, or is of no use any more: it is read, or the
-    person may no longer sign in (whose membership ended is still told so)."""
+    person may no longer sign in. Who is no longer a member is told so, and what concerns their account."""
     state = await session.scalar(
         select(NotificationMail.state).where(NotificationMail.org_id == org_id, NotificationMail.id == id)
     )
@@ -57,7 +59,7 @@ async def compose(session: AsyncSession, org_id: UUID, id: UUID) -> Letter | Non
             .where(Notification.org_id == org_id, Notification.id == id)
         )
     ).one_or_none()
-    gone = row is None or (row.state != MembershipState.ACTIVE and row.kind != NotificationKind.MEMBERSHIP)
+    gone = row is None or (row.state != MembershipState.ACTIVE and row.kind not in TO_FORMER)
     if row is None or gone or row.read_at is not None or not row.active or row.email_verified_at is None:
         await settle(session, org_id, id, MailState.SKIPPED)
         return None

@@ -254,7 +254,8 @@ RULES: Mapping[str, Rule] = {
     "membership.removed": Rule(_MEMBERSHIP, _member, _removed, former=True),
     "department.member_set": Rule(_MEMBERSHIP, _named, _placed),
     "department.member_removed": Rule(_MEMBERSHIP, _named, _displaced),
-    "user.password_reset": Rule(_SECURITY, _target, _password, own=True),
+    # An event of the organization that the person joined first, who may have left it.
+    "user.password_reset": Rule(_SECURITY, _target, _password, own=True, former=True),
     "session.started": Rule(_SECURITY, _on_new_device, _signed_in, own=True),
     "session.token_reused": Rule(_SECURITY, _actor, _stolen, own=True),
     "aircraft.status_changed": Rule(NotificationKind.AIRCRAFT_STATUS, _holding(Permission.FLEET_MANAGE), _status),

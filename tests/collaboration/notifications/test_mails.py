@@ -16,9 +16,11 @@ import workers.collaboration.notification_mails  # noqa: F401 - registers its jo
 from db.collaboration.notifications import Notification
 from db.session import Database
 from domain.collaboration import notification_mails
+from domain.context import Ctx
 from domain.events import heartbeats
 from domain.events.heartbeats import WorkerIdentity
 from domain.fleet import utilisation
+from domain.identity import memberships
 from runtime.processes import free_port
 from runtime.settings import Settings
 from tests.collaboration.notifications.conftest import Crew
@@ -175,6 +177,24 @@ async def test_a_mail_of_no_use_is_not_sent(office: Office) -> None:
             )
         assert await office.run(disabled, url) == "SKIPPED"
     assert len(post.taken) == 1
+
+
+async def test_who_has_left_hears_of_their_account_and_of_nothing_else(office: Office) -> None:
+    post, crew = Post(), office.crew
+    with serving(post) as url:
+        about_work = await office.mail()
+        async with fleet.command(office.db, crew.boss) as ctx:
+            assert crew.planner.membership_id
+            await memberships.remove(ctx, crew.planner.membership_id, expected_version=1)
+        async with office.db.platform() as session:
+            Ctx(crew.plans, session).record("user.password_reset", "usr", crew.planner.user_id)
+        await told(office.db, crew.org_id)
+        states = [await office.run(job_id, url) for job_id in await mail_jobs(office.db, crew.org_id)]
+        assert sorted(states) == ["SENT", "SENT", "SKIPPED"]
+        assert (await mails(office.db, crew.org_id))[about_work] == "SKIPPED"
+    texts = sorted(message.get_content().splitlines()[2] for message in post.taken)
+    assert texts[0].startswith("Pat Doe ended your membership")
+    assert texts[1].startswith("Your password was set anew")
 
 
 async def test_without_a_server_it_becomes_a_file(office: Office) -> None:

@@ -98,6 +98,14 @@ CASES: list[tuple[str, UUID, UUID | None, dict[str, Any], set[UUID], str]] = [
         "Your password was set anew, and all your sessions ended. If it was not you, reset it at once.",
     ),
     (
+        "user.password_reset",
+        GONE,
+        GONE,
+        {},
+        {GONE},
+        "Your password was set anew, and all your sessions ended. If it was not you, reset it at once.",
+    ),
+    (
         "session.started",
         SESSION,
         BEN,
