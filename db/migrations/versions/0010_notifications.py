@@ -8,7 +8,7 @@ from alembic import op
 from db.rls import SYSTEM_ROLE, protect, system_access
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
