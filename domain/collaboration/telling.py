@@ -201,8 +201,8 @@ async def _tell_people(
     made = set(await ctx.session.scalars(INSERT, values)) if told else set()
     if not made:
         return 0
-    mails = [notice_id(event.id, person) for person in sorted(mailed & made)]
-    await ctx.session.execute(ASK_FOR_MAIL, {"org_id": ctx.actor.org_id, "ids": mails})
+    if mails := [notice_id(event.id, person) for person in sorted(mailed & made)]:
+        await ctx.session.execute(ASK_FOR_MAIL, {"org_id": ctx.actor.org_id, "ids": mails})
     ctx.session.add_all(
         Job(id=id, org_id=ctx.actor.org_id, kind=MAIL_JOB, arguments={"id": str(id)}, run_after=ctx.now) for id in mails
     )

@@ -7,6 +7,7 @@ have been them.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +55,15 @@ class Facts:
     departments: Mapping[UUID, str] = field(default_factory=dict)
     places: Mapping[UUID, frozenset[UUID]] = field(default_factory=dict)  # a department's people
     new_devices: frozenset[UUID] = frozenset()  # sessions on a device that the person had not used before
+
+    @cached_property
+    def holders(self) -> Mapping[str, frozenset[UUID]]:
+        """Who has a permission: a page has many events, and an organization many people."""
+        found: dict[str, set[UUID]] = {}
+        for person, held in self.members.items():
+            for permission in held:
+                found.setdefault(permission, set()).add(person)
+        return {permission: frozenset(people) for permission, people in found.items()}
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,7 @@ def _on_new_device(event: Happening, facts: Facts) -> Iterable[UUID | None]:
 
 def _holding(permission: Permission) -> Audience:
     def who(_event: Happening, facts: Facts) -> Iterable[UUID | None]:
-        return [person for person, held in facts.members.items() if permission in held]
+        return facts.holders.get(permission, ())
 
     return who
 
@@ -144,8 +154,8 @@ def _holding(permission: Permission) -> Audience:
 def _readers(event: Happening, facts: Facts) -> Iterable[UUID | None]:
     """Who reads the feed, of the message's department if it has one; not those who read it only to moderate."""
     department = uuid_or_none(event.after.get("department_id"))
-    there = facts.places.get(department, frozenset()) if department else facts.members.keys()
-    return [person for person in there if FEED_READ in facts.members.get(person, ())]
+    readers = facts.holders.get(FEED_READ, frozenset())
+    return readers & facts.places.get(department, frozenset()) if department else readers
 
 
 def _reporter(event: Happening, facts: Facts) -> Iterable[UUID | None]:
