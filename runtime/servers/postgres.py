@@ -34,6 +34,7 @@ THROWAWAY = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "128MB",
+    "max_connections": "300",  # of many platforms at once
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",

@@ -108,7 +108,8 @@ async def test_a_lost_connection_is_a_gap(redis: Redis, own_valkey: Valkey) -> N
         with capture_logs() as lines:
             await asyncio.to_thread(own_valkey.stop)
             await until(noticed)
-        assert [line["event"] for line in lines] == ["hints lost"]
+        # Others of this process may listen to the same server, and each says so once.
+        assert {line["event"] for line in lines} == {"hints lost"}
         own_valkey.start()
 
         async def back() -> bool:
