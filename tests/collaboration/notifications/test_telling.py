@@ -15,7 +15,7 @@ from db.collaboration.notifications import NotificationChannel, NotificationKind
 from db.fleet.aircraft import AircraftStatus
 from db.identity.departments import DepartmentRole
 from db.session import Database
-from domain.collaboration import notifications, telling
+from domain.collaboration import feed, notifications, telling
 from domain.collaboration.rules.notifications import notice_id
 from domain.context import Ctx
 from domain.fleet import aircraft, utilisation
@@ -88,6 +88,24 @@ async def test_people_are_told_of_their_membership(db: Database, crew: Crew) -> 
     assert [row.text for row in new if "made you a member" in row.text and "Viewer" in row.text] != []
     assert len(new) == 1
     assert await mails(db, crew.org_id) == {last.id: "QUEUED"}
+
+
+async def test_the_feed_is_told_to_those_who_read_it(db: Database, crew: Crew) -> None:
+    async with fleet.command(db, crew.boss) as ctx:
+        stores = await departments.create(ctx, name="Stores", description="")
+        await departments.set_member(ctx, stores, user_id=crew.owner.user_id, role=DepartmentRole.LEAD)
+        await departments.set_member(ctx, stores, user_id=crew.reader.user_id, role=DepartmentRole.MEMBER)
+    async with fleet.command(db, crew.boss) as ctx:
+        to_all = await feed.post(ctx, text="Hello")
+        to_some = await feed.post(ctx, text="Only here", channel_id=stores)
+    found = [row for row in await told(db, crew.org_id) if row.kind == "FEED_MESSAGE"]
+    planner, reader = crew.planner.user_id, crew.reader.user_id
+    assert {(row.target_id, row.user_id) for row in found} == {
+        (to_all, planner),
+        (to_all, reader),
+        (to_some, reader),
+    }
+    assert {row.text for row in found if row.target_id == to_some} == {"Pat Doe wrote in the feed of Stores."}
 
 
 async def test_people_are_told_of_a_new_device(db: Database, settings: Settings, crew: Crew) -> None:
