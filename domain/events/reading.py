@@ -75,7 +75,7 @@ async def read_after(db: Database, org_id: UUID, after: int, count: int = PAGE) 
     events = [] if rows[0].seq is None else [EventRow(*row[1:]) for row in rows]
     if head < after:
         raise ResyncError("The log was restored; read again and subscribe without a cursor.")
-    for number, event in itertools.zip_longest(range(after + 1, min(after + PAGE, head) + 1), events):
+    for number, event in itertools.zip_longest(range(after + 1, min(after + count, head) + 1), events):
         if event is None or event.seq != number:
             raise ResyncError(f"Event {number} is not in the log any more; read again and subscribe without a cursor.")
     return events

@@ -15,7 +15,7 @@ from tests.compiler.facts import gather
 from tests.compiler.generate import Generator
 from tests.compiler.reference import Reference
 
-OPERATIONS = 1_500  # at most; what is looked for is found long before
+OPERATIONS = 4_000  # at most; what is looked for is found long before
 ARGUMENTS = {"first", "last", "after", "before", "where", "orderBy", "groupBy"}
 
 
