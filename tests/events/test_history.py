@@ -110,11 +110,12 @@ async def test_the_log_is_filtered_by_target_actor_type_and_time(
     assert len(await types(api, mine, me=f"usr_{owner.user_id}")) == 3
     other = await identity.person(db, settings, owner.org_id)
     assert await types(api, mine, me=f"usr_{other.user_id}") == []
-    nodes = (await api.data("{ events(orderBy: [{recordedAt: ASC}]) { nodes { type recordedAt } } }"))["events"][
-        "nodes"
-    ]
-    since = f'{{recordedAt: {{gt: "{nodes[-2]["recordedAt"]}"}}}}'
-    assert await types(api, since) == ["aircraft.status_changed"]
+    # Those that the relay moves at once share `recordedAt`.
+    for time, latest in (("occurredAt", ["aircraft.status_changed"]), ("recordedAt", [])):
+        found = await api.data(f"{{ events(orderBy: [{{{time}: ASC}}]) {{ nodes {{ {time} }} }} }}")
+        times = [node[time] for node in found["events"]["nodes"]]
+        assert times == sorted(times)
+        assert await types(api, f'{{{time}: {{gt: "{times[-2 if latest else -1]}"}}}}') == latest
     for wrong in ("nonsense", "ac_1", ""):
         assert await api.code("query ($id: ID) { events(where: {targetId: {eq: $id}}) { totalCount } }", id=wrong) == (
             "BAD_USER_INPUT"
