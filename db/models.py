@@ -1,5 +1,9 @@
 """Imports every module with tables, so that `Base.metadata` is complete. New tables: add a line here."""
 
+import db.collaboration.feed
+import db.collaboration.notifications
+import db.collaboration.presence
+import db.events.archives
 import db.events.heads
 import db.events.heartbeats
 import db.events.jobs
@@ -8,6 +12,7 @@ import db.events.outbox
 import db.fleet.aircraft
 import db.fleet.aircraft_types
 import db.fleet.utilisation
+import db.idempotency
 import db.identity.departments
 import db.identity.memberships
 import db.identity.organizations

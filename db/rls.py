@@ -7,6 +7,7 @@ after a transaction a custom setting reads '' and not NULL, hence nullif. Never 
 APP_ROLE = "opsgraph_app"
 SYSTEM_ROLE = "opsgraph_system"
 SEARCH_ROLE = "opsgraph_search"  # nobody acts as it: it owns the functions of `db.search`
+ARCHIVE_ROLE = "opsgraph_archive"  # nor as this: it owns the function that deletes archived events
 
 CURRENT_ORG = "(select nullif(current_setting('app.org_id', true), '')::uuid)"
 CURRENT_USER = "(select nullif(current_setting('app.user_id', true), '')::uuid)"

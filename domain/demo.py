@@ -26,7 +26,7 @@ from runtime.settings import Settings
 PASSWORD = "wind-tunnel-biscuit-41"  # noqa: S105 - printed at every start of a demo, no secret
 
 # Rooms that add to the demo, in the order in which they need each other.
-ROOMS = ("fleet",)
+ROOMS = ("fleet", "collaboration")
 
 Load = Callable[[Database, Actor], Awaitable[None]]
 

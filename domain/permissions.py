@@ -14,9 +14,13 @@ class Permission(StrEnum):
     MEMBER_MANAGE = "MEMBER_MANAGE"
     ROLE_MANAGE = "ROLE_MANAGE"
     EVENT_READ = "EVENT_READ"
+    EVENT_MANAGE = "EVENT_MANAGE"
     FLEET_READ = "FLEET_READ"
     FLEET_MANAGE = "FLEET_MANAGE"
     UTILISATION_RECORD = "UTILISATION_RECORD"
+    FEED_READ = "FEED_READ"
+    FEED_POST = "FEED_POST"
+    FEED_MODERATE = "FEED_MODERATE"
 
 
 PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
@@ -28,7 +32,11 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.MEMBER_MANAGE: "Add and remove members and change their roles.",
     Permission.ROLE_MANAGE: "Create, change and delete the organization's own roles.",
     Permission.EVENT_READ: "Read the event log and subscribe to it.",
+    Permission.EVENT_MANAGE: "Decide how long the event log is kept.",
     Permission.FLEET_READ: "See aircraft types, aircraft and utilisation.",
     Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
     Permission.UTILISATION_RECORD: "Record and correct utilisation.",
+    Permission.FEED_READ: "Read the feed of the organization and of one's own departments.",
+    Permission.FEED_POST: "Post to the feed, and change and delete one's own messages.",
+    Permission.FEED_MODERATE: "Read and post in the feed of every department, and delete anybody's messages.",
 }

@@ -35,7 +35,7 @@ SECURITY: list[Header] = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-frame-options", b"DENY"),
 ]
-EXPOSED = b"etag, x-request-id, x-process-time, retry-after"
+EXPOSED = b"etag, x-request-id, x-process-time, retry-after, idempotency-replayed"
 ALLOWED_HEADERS = (
     b"authorization, content-type, accept, if-none-match, last-event-id, x-request-id, x-device-id, "
     b"x-cost, idempotency-key"

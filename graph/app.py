@@ -24,7 +24,7 @@ from graph.context import Platform
 from graph.errors import masked
 from graph.health import Health
 from graph.http import GraphQLOverHTTP
-from graph.pages import GraphiQLPage
+from graph.pages import Pages
 from graph.schema import BuiltSchema
 from graph.sse import PATH as STREAM_PATH
 from graph.sse import GraphQLOverSSE
@@ -82,11 +82,11 @@ class Application:
         platform = Platform(self.settings, self._schema)
         await platform.start()
         try:
-            page = GraphiQLPage(self.settings) if self.settings.graphiql else None
-            self._graphql = GraphQLOverHTTP(platform, self.settings, page)
+            pages = Pages(self.settings)
+            self._graphql = GraphQLOverHTTP(platform, self.settings, pages.graphiql)
             self._sockets = GraphQLOverWebSocket(platform, self.settings)
             self._streams = GraphQLOverSSE(platform, self.settings)
-            routes = [*Health(platform).routes(), *(page.routes() if page else ())]
+            routes = [*Health(platform).routes(), *pages.routes()]
         except BaseException:
             await platform.close()
             raise
@@ -135,7 +135,9 @@ class Application:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY, *cors, *trace_headers(identifier, started)]
+                own = {name for name, _ in message["headers"]}  # a page has a policy of its own
+                security = [header for header in SECURITY if header[0] not in own]
+                message["headers"] = [*message["headers"], *security, *cors, *trace_headers(identifier, started)]
             await send(message)
 
         try:

@@ -39,6 +39,8 @@ class Batches:
     async def execute(self, requests: Sequence[OperationRequest], caller: Caller) -> Outcome:
         """All answers as one JSON array. Its status is 200 unless one was too much within the minute, which whoever
         counts requests between us and the client must see."""
+        if caller.idempotency_key:
+            raise EnvelopeError("An Idempotency-Key belongs to one operation; send operations with a key one by one.")
         try:
             total = sum(await _each(requests, lambda request: self._engine.price(request, caller)))
             self._throttle.account(caller).check_price(total)

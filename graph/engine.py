@@ -8,6 +8,7 @@ is looked at each time.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,12 +19,16 @@ from graphql.execution.values import VariableValues
 
 from domain.context import Actor
 from domain.errors import BadUserInputError, OperationError
+from domain.events.errors import ShutdownError, SlowConsumerError
 from graph import cost
 from graph.compiler.plans import Plan, Planner, render
 from graph.compiler.prepared import World
+from graph.core.followed import Followed
 from graph.core.payloads import PassThroughExecutor, Rendered
 from graph.core.run import Run
 from graph.errors import BAD_USER_INPUT, status_of, to_error
+from graph.fanout import Express, Fanout
+from graph.idempotency import Idempotency
 from graph.limits import MAX_TOKENS, MAX_TOKENS_TRUSTED, check_text
 from graph.observing import Observer
 from graph.operations import Caller, OperationRequest, Outcome
@@ -50,6 +55,8 @@ class Engine:
         self.preparer = Preparer(world)
         self.documents = Documents(settings, platform.reads, platform.redis)
         self.throttle = Throttle(settings, platform.redis)
+        self.fanout = Fanout(platform)
+        self.idempotency = Idempotency(platform)
         self.observer = Observer(settings.slow_operation_ms)
         self.tracer = Tracer() if settings.tracing else None
         self._reports_cost = settings.cost_in_answers
@@ -132,6 +139,9 @@ class Engine:
             price = self._price(known, roots)
             await self._pay(account, price)
             run = Run(self.platform, self, known, variables, caller)
+            if caller.idempotency_key and known.kind is OperationType.MUTATION:
+                execute = partial(self._by_core, request, run, account, price)
+                return await self.idempotency.once(known, request, run, execute)
             return await self._by_core(request, run, account, price)
         finally:
             account.running -= 1
@@ -285,18 +295,24 @@ class Engine:
 
     # -- subscribing -----------------------------------------------------------------------------------------
 
-    async def subscribe(self, request: OperationRequest, caller: Caller) -> AsyncGenerator[Outcome]:
-        """The answers of a subscription. A refusal is one Outcome with started=False; an error that ends the
-        stream is its last Outcome."""
+    async def subscribe(
+        self, request: OperationRequest, caller: Caller, express: Express | None = None
+    ) -> AsyncGenerator[Outcome]:
+        """The answers of a subscription. A refusal is one Outcome with started=False; an error that ends the stream is
+        its last Outcome, but for SlowConsumerError and ShutdownError, after which a client connects again. While the
+        caller waits for the next answer it may go to `express` instead."""
         known: Known | None = None
         try:
             known = await self.open(request, caller)
             if known.kind is not OperationType.SUBSCRIPTION:
                 raise refuse(BadUserInputError("This is no subscription."))
             variables = self.preparer.coerce(known, request.variables)
-            self._check_roots(known, variables, caller)
+            roots = self._check_roots(known, variables, caller)
             account = self.throttle.account(caller)
-            await self._pay(account, cost.SUBSCRIPTION)
+            run = Run(self.platform, self, known, variables, caller)
+            declared = self.platform.schema.subscriptions.get(roots[0]) if len(roots) == 1 else None
+            bound = declared.bind(run) if isinstance(declared, Followed) else None
+            await self._pay(account, cost.SUBSCRIPTION + (bound.cost if bound is not None else 0))
             account.begin_subscription()
         except OperationError as error:
             yield refuse(error).outcome
@@ -306,10 +322,14 @@ class Engine:
             yield refused.outcome
             return
         try:
-            run = Run(self.platform, self, known, variables, caller)
-            async with aclosing(self._stream(request, run)) as stream:
+            source = self.fanout.messages(bound, express) if bound is not None else self._stream(request, run)
+            async with aclosing(source) as stream:
                 async for outcome in stream:
                     yield outcome
+        except (SlowConsumerError, ShutdownError):
+            raise
+        except Exception as error:
+            yield _failed(error)
         finally:
             account.end_subscription()
 
@@ -332,16 +352,19 @@ class Engine:
         try:
             async for result in source:
                 yield _outcome(result)._replace(cursor=run.cursor)
-        except Exception as error:
-            errors = [to_error(error)]
-            yield Outcome(orjson.dumps({"errors": errors}), status=status_of(errors), failed=True)
         finally:
             await source.aclose()
 
     async def close(self) -> None:
+        await self.fanout.close()
         await self.documents.close()
         if self.tracer is not None:
             self.tracer.close()
+
+
+def _failed(error: Exception) -> Outcome:
+    errors = [to_error(error)]
+    return Outcome(orjson.dumps({"errors": errors}), status=status_of(errors), failed=True)
 
 
 def _outcome(result: ExecutionResult) -> Outcome:

@@ -15,6 +15,7 @@ VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
 INTERNAL = "INTERNAL"
 TIMEOUT = "TIMEOUT"
+UNAVAILABLE = "UNAVAILABLE"
 
 HTTP_STATUS = {
     "UNAUTHENTICATED": 401,
@@ -22,10 +23,21 @@ HTTP_STATUS = {
     "OPERATION_NOT_TRUSTED": 403,
     "NOT_FOUND": 404,
     "CONFLICT": 409,
+    "IDEMPOTENCY_KEY_REUSED": 422,
     "RATE_LIMITED": 429,
     INTERNAL: 500,
     TIMEOUT: 503,
+    UNAVAILABLE: 503,
 }
+
+# What a server that was killed, or is only starting, leaves of those who speak to it.
+AWAY = (
+    ConnectionError,
+    pg.PostgresConnectionError,
+    pg.CannotConnectNowError,
+    pg.AdminShutdownError,
+    pg.CrashShutdownError,
+)
 
 log = structlog.get_logger("opsgraph.errors")
 
@@ -93,6 +105,12 @@ def _unplanned(exc: BaseException, path: Sequence[str | int] | None) -> tuple[st
         if isinstance(cause, pg.QueryCanceledError):
             log.warning("statement timed out", path=path)
             return "This took longer than an operation may; ask for less at once.", {"code": TIMEOUT}
+        if _is_away(cause):
+            log.warning("server away", path=path, reason=repr(cause)[:300])
+            return (
+                "A server that this needs cannot be reached at this moment; send it again shortly.",
+                {"code": UNAVAILABLE, "retryAfter": 1},
+            )
         if _is_data_error(cause):
             log.warning("value refused by the database", path=path, reason=type(cause).__name__)
             return (
@@ -107,6 +125,13 @@ def _unplanned(exc: BaseException, path: Sequence[str | int] | None) -> tuple[st
 def _is_data_error(exc: BaseException) -> bool:
     """A value the server (class 22) or the driver (InterfaceError and ValueError) would not take."""
     return isinstance(exc, pg.DataError) or (isinstance(exc, pg.InterfaceError) and isinstance(exc, ValueError))
+
+
+def _is_away(exc: BaseException) -> bool:
+    """SQLAlchemy tells lost connections by a flag; asyncpg calls one that it finds closed a misuse of the client."""
+    lost = getattr(exc, "connection_invalidated", False)
+    closed = isinstance(exc, pg.InterfaceError) and "closed" in str(exc)
+    return isinstance(exc, AWAY) or bool(lost) or closed
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

@@ -13,6 +13,7 @@ import orjson
 from graphql import OperationType
 
 from domain.errors import ForbiddenError, OperationError, UnauthenticatedError
+from domain.events.errors import ShutdownError, SlowConsumerError
 from domain.identity.revocation import Revocation
 from graph.answers import Receive, Scope, Send
 from graph.context import Platform
@@ -137,6 +138,8 @@ class EventStream:
         try:
             await self._send(OPENING)
             await self._results(request)
+        except (SlowConsumerError, ShutdownError) as error:
+            return self._end(f": {error}\n\n".encode())  # without `complete`, so that the client connects again
         except Exception as error:
             outcome = Outcome(orjson.dumps({"errors": [to_error(error)]}))
             await self._send(next_event(outcome))

@@ -1,8 +1,10 @@
 """What the headers of a request say: which answer is wanted, whose token comes with it, who calls from where."""
 
+import re
 from collections import Counter
 from typing import NamedTuple, cast
 
+from db.idempotency import LONGEST_KEY
 from domain.context import Actor
 from graph import media
 from graph.answers import Header, Scope
@@ -11,7 +13,15 @@ from graph.operations import Caller
 from runtime.heads import Head
 
 # Headers that must be unambiguous: two of them mean that someone between us and the client reads another one.
-SINGLE = {b"content-type", b"authorization", b"content-length", b"content-encoding", b"last-event-id"}
+SINGLE = {
+    b"content-type",
+    b"authorization",
+    b"content-length",
+    b"content-encoding",
+    b"last-event-id",
+    b"idempotency-key",
+}
+KEY = re.compile(rb"[\x21-\x7e]{1,%d}" % LONGEST_KEY)
 
 
 class Said(NamedTuple):
@@ -108,6 +118,7 @@ def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, id
     tells = True if headers.get(b"x-cost") == b"1" else False if scope.get("method") == "GET" else None
     client = scope.get("client")
     agent, device = headers.get(b"user-agent"), headers.get(b"x-device-id")
+    keyed = b"idempotency-key" in headers and scope.get("method") == "POST"
     return Caller(
         actor,
         client[0] if client else "",
@@ -116,7 +127,17 @@ def caller_of(scope: Scope, headers: dict[bytes, bytes], actor: Actor | None, id
         identifier,
         "",
         tells,
+        idempotency_key=_key(headers[b"idempotency-key"]) if keyed else "",
     )
+
+
+def _key(header: bytes) -> str:
+    if KEY.fullmatch(header) is None:
+        raise EnvelopeError(
+            f"The Idempotency-Key must be 1 to {LONGEST_KEY} visible ASCII characters without spaces; a random UUID "
+            "for each thing to be done is a good one."
+        )
+    return header.decode()
 
 
 def unauthenticated(message: str, error: bytes) -> EnvelopeError:

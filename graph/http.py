@@ -6,6 +6,7 @@ application/json is 200 for every well-formed GraphQL request. What is malformed
 
 from time import perf_counter
 
+import orjson
 from graphql import OperationType
 
 from domain.context import Actor
@@ -31,10 +32,10 @@ from graph.batches import Batches
 from graph.context import Platform
 from graph.encoding import STREAMED_ABOVE, chosen, compressed, send_compressed
 from graph.envelope import BatchError, EnvelopeError
-from graph.errors import masked
+from graph.errors import status_of, to_error
 from graph.headers import Said, caller_of, said_in, unauthenticated
 from graph.operations import Caller, OperationRequest, Outcome
-from graph.pages import GraphiQLPage
+from graph.pages import Page
 from graph.preparing import RefusedError
 from graph.requests import ClientGoneError, Requests
 from graph.versions import Condition
@@ -61,7 +62,7 @@ HEADS = {
 class GraphQLOverHTTP:
     """The handler of /graphql."""
 
-    def __init__(self, platform: Platform, settings: Settings, page: GraphiQLPage | None = None) -> None:
+    def __init__(self, platform: Platform, settings: Settings, page: Page | None = None) -> None:
         self._platform = platform
         self._page = page
         self._requests = Requests(settings)
@@ -99,8 +100,8 @@ class GraphQLOverHTTP:
         except ClientGoneError:
             return None
         except Exception as error:
-            message, made = masked(error, route="/graphql")
-            status, body = 500, error_body(message, "INTERNAL", errorId=made)
+            told = to_error(error)
+            status, body = status_of([told]), orjson.dumps({"errors": [told]})
         ordinary = status == 200 and method == "POST" and caching is CACHE_NOTHING
         if ordinary and exchange is not None and self._at_once(exchange, said, identifier, started, body):
             metrics.REQUESTS.observe("/graphql", "POST", 200, perf_counter() - started)

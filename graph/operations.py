@@ -22,7 +22,7 @@ class OperationRequest(NamedTuple):
 class Caller(NamedTuple):
     """Who asks and from where. `actor` is None without a token; `address` is the client's IP address;
     `last_event_id` is the cursor of the last event that a reconnecting event stream got. `condition` is that of a GET:
-    the answer may be 304."""
+    the answer may be 304. With an `idempotency_key` a mutation is done once, however often it is sent."""
 
     actor: Actor | None
     address: str = ""
@@ -32,6 +32,7 @@ class Caller(NamedTuple):
     last_event_id: str = ""
     tells_cost: bool | None = None
     condition: "Condition | None" = None
+    idempotency_key: str = ""
 
 
 class Outcome(NamedTuple):

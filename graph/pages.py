@@ -1,8 +1,10 @@
-"""GraphiQL for browsers: one page at /graphql and its static files, all from this package."""
+"""Pages for browsers: GraphiQL at /graphql, /live, and their static files, all from this package."""
 
 import asyncio
 import hashlib
+import re
 import secrets
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,12 +18,14 @@ from runtime.settings import Settings
 
 FOLDER = Path(__file__).parent / "static"
 PREFIX = "/static"
+LIVE = "/live"
 TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-FILES = ("react.js", "react-dom.js", "graphiql.js", "graphiql.css", "console.js", "console.css", "THIRD_PARTY.txt")
+LICENCES = "THIRD_PARTY.txt"
+NAMED = re.compile(r"\{([\w-]+\.(?:js|css))\}")
 YEAR = "public, max-age=31536000, immutable"
 
 
@@ -60,20 +64,18 @@ class StaticFile:
         return Response(self._compressed[coding], media_type=self.type, headers=headers | {"Content-Encoding": name})
 
 
-class GraphiQLPage:
-    """The page, with a nonce of its own in each answer: nothing that is injected into it would run."""
+class Page:
+    """A page of the folder, with a nonce of its own in each answer: nothing that is injected into it would run. The
+    files that it names by `{name.js}` are served beside it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._files = [StaticFile(name) for name in FILES]
-        page = (FOLDER / "console.html").read_text()
-        for file in self._files:
+    def __init__(self, settings: Settings, template: str) -> None:
+        page = (FOLDER / template).read_text()
+        self.files = [StaticFile(name) for name in dict.fromkeys(NAMED.findall(page))]
+        for file in self.files:
             page = page.replace(f"{{{file.path.rpartition('/')[2]}}}", file.url)
         self._page = page
         public = urlsplit(settings.public_url)
         self._socket = f"{'wss' if public.scheme == 'https' else 'ws'}://{public.netloc}"
-
-    def routes(self) -> list[Route]:
-        return [file.route() for file in self._files]
 
     def answer(self) -> tuple[list[Header], bytes]:
         """Headers and body."""
@@ -94,3 +96,29 @@ class GraphiQLPage:
             NOSNIFF,
             NO_STORE,
         ], body
+
+
+class Pages:
+    """Those pages that the settings ask for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.graphiql = Page(settings, "console.html") if settings.graphiql else None
+        self.live = Page(settings, "live.html") if settings.live_page else None
+
+    def routes(self) -> list[Route]:
+        """Everything but GraphiQL itself, which shares its path with the API."""
+        files = {file.path: file for page in (self.graphiql, self.live) if page for file in page.files}
+        if self.graphiql:
+            licences = StaticFile(LICENCES)
+            files[licences.path] = licences
+        routes = [file.route() for file in files.values()]
+        if self.live:
+            routes.append(Route(LIVE, partial(_show, self.live)))
+        return routes
+
+
+async def _show(page: Page, _request: Request) -> Response:
+    headers, body = page.answer()
+    answer = Response(body)
+    answer.raw_headers = headers
+    return answer

@@ -1,5 +1,6 @@
 """The schema: all rooms merged, built by Strawberry, with the compiler's map beside it."""
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -20,7 +21,7 @@ from graph.directives.access import AccessMap
 from runtime.settings import Settings
 
 TIME_ZONE = "(SELECT o.time_zone FROM organizations o WHERE o.id = {org_id})"
-ROOMS = ("identity", "events", "fleet")
+ROOMS = ("identity", "events", "fleet", "collaboration")
 
 
 def _root_field(factory: TypeFactory, root: Root) -> StrawberryField:
@@ -61,10 +62,11 @@ class BuiltSchema:
     def __init__(self, room: Room) -> None:
         self.registry = Registry(room.projections, room.abstracts, room.facets)
         factory = TypeFactory(self.registry)
-        for root in room.queries:
+        self.roots = {root.name: self._complete(root) for root in [NODE, NODES, *room.queries]}
+        for root in self.roots.values():
             if root.kind == "aggregate" and root.target:
                 factory.add_aggregate(root.target)
-        self.roots = {root.name: root for root in [NODE, NODES, *room.queries]}
+        self.subscriptions = {item.name: item for item in room.subscriptions}
         query = factory.make(
             "Query",
             [_root_field(factory, root) for root in self.roots.values()],
@@ -73,7 +75,9 @@ class BuiltSchema:
         mutation = factory.make(
             "Mutation",
             [item.build(factory) for item in room.mutations],
-            "Everything that can be done. Each root field is one transaction, atomic with its answer.",
+            "Everything that can be done. Each root field is one transaction, atomic with its answer. With the HTTP "
+            "header `Idempotency-Key` (a new one for each thing to be done) an operation is done once, however often "
+            "it is sent: for 24 hours the same key gives the first answer.",
         )
         subscription = factory.make(
             "Subscription",
@@ -93,6 +97,10 @@ class BuiltSchema:
         for name in self.roots:
             field: GraphQLField = self.core.query_type.fields[name]
             field.resolve = _prefetched
+
+    def _complete(self, root: Root) -> Root:
+        """The root field of the projection as the registry has it, with the connections that lead back to it."""
+        return replace(root, target=self.registry.by_name[root.target.name]) if root.target else root
 
     def world(self, settings: Settings) -> World:
         return World(

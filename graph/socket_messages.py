@@ -22,6 +22,7 @@ class CloseCode(IntEnum):
 
     TOO_BIG = 1009
     RESTART = 1012
+    TRY_AGAIN = 1013
     BAD_REQUEST = 4400
     UNAUTHORIZED = 4401
     FORBIDDEN = 4403

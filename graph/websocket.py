@@ -1,11 +1,12 @@
 """graphql-transport-ws, to the letter, over plain ASGI messages: one Connection for each socket.
 
-Memory is bounded: the reader takes the next frame when the last one is handled, each operation holds at most
-one message and waits until the client has taken it, and a client that takes nothing for long is dropped.
+Memory is bounded: the reader takes the next frame when the last one is handled, an operation waits until the client
+has taken its message (of a subscription to the log a few more may wait), and a client that takes nothing for long is
+dropped.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -14,11 +15,13 @@ from graphql import OperationType
 
 from domain.context import Actor
 from domain.errors import ForbiddenError, UnauthenticatedError
+from domain.events.errors import ShutdownError, SlowConsumerError
 from domain.identity.revocation import Revocation
 from graph import socket_messages as protocol
 from graph.answers import Receive, Scope, Send, request_id
 from graph.context import Platform
 from graph.errors import masked, to_error
+from graph.fanout import Express
 from graph.headers import caller_of
 from graph.operations import Caller, Outcome
 from graph.preparing import RefusedError
@@ -26,6 +29,7 @@ from graph.socket_messages import CloseCode, CloseError
 from graph.standing import EXPIRED, UnknownStandingError, seconds_left, still_standing
 from runtime import metrics
 from runtime.logging import get_logger
+from runtime.protocols import SOCKET
 from runtime.settings import Settings
 
 CLOSE_SECONDS = 5.0
@@ -73,6 +77,8 @@ class Connection:
         self._scope = scope
         self._receive = receive
         self._transport_send = send
+        connection = scope.get("extensions", {}).get(SOCKET)
+        self._write: Callable[[bytes, bytes, bytes], bool] | None = connection.write_text if connection else None
         self._loop = asyncio.get_running_loop()
         self._main: asyncio.Task[Any] | None = None
         self._background: set[asyncio.Task[Any]] = set()
@@ -195,6 +201,9 @@ class Connection:
             return await self._platform.authenticator.actor(token)
         except UnauthenticatedError as error:
             raise CloseError(CloseCode.FORBIDDEN, str(error)) from None
+        except Exception as error:
+            log.warning("session could not be checked", error=repr(error))
+            raise CloseError(CloseCode.TRY_AGAIN, "The session could not be checked; connect again.") from error
 
     def _set_actor(self, actor: Actor) -> None:
         self._caller = self._caller._replace(actor=actor)
@@ -228,6 +237,10 @@ class Connection:
         task = asyncio.current_task()
         try:
             last = await self._results(message)
+        except SlowConsumerError as error:
+            return await self.close(CloseCode.TRY_AGAIN, str(error))
+        except ShutdownError as error:
+            return await self.close(CloseCode.RESTART, str(error))
         except Exception as error:
             last = protocol.error(message.id, [to_error(error)])
         finally:
@@ -252,7 +265,7 @@ class Connection:
                 return _refused(message.id, outcome)
             await self._send(f"{prefix}{outcome.body.decode()}}}")
             return protocol.complete(message.id)
-        stream = engine.subscribe(request, self._caller)
+        stream = engine.subscribe(request, self._caller, self._express(prefix))
         metrics.SUBSCRIPTIONS.inc()
         try:
             async for outcome in stream:
@@ -263,6 +276,20 @@ class Connection:
             metrics.SUBSCRIPTIONS.dec()
             await stream.aclose()
         return protocol.complete(message.id)
+
+    def _express(self, prefix: str) -> Express | None:
+        """Sends a message of a subscription at once; only the operation's id tells it from what others get."""
+        write, head = self._write, prefix.encode()
+        if write is None:
+            return None
+
+        def express(body: bytes) -> bool:
+            try:
+                return write(head, body, b"}")
+            except (OSError, RuntimeError):
+                return False  # the socket ends, and its reader hears of it
+
+        return express
 
     async def _send(self, text: str) -> None:
         """Send one text frame and wait until the transport takes more; drops a client that takes nothing."""

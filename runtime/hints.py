@@ -21,6 +21,7 @@ log = get_logger(__name__)
 
 OUTBOX = "opsgraph:outbox"
 JOBS = "opsgraph:jobs"
+LOG = "opsgraph:log"
 
 PUBLISH_TIMEOUT = 0.25
 SILENCE_AFTER_FAILURE = 1.0

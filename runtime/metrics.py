@@ -27,10 +27,23 @@ REGISTRY.register(OPERATIONS)
 SOCKETS = Gauge("opsgraph_websockets", "Open WebSocket connections.", registry=REGISTRY)
 STREAMS = Gauge("opsgraph_event_streams", "Open streams of server-sent events.", registry=REGISTRY)
 SUBSCRIPTIONS = Gauge("opsgraph_subscriptions", "Running subscriptions.", registry=REGISTRY)
+LIVE_CHANNELS = Gauge("opsgraph_live_channels", "Distinct subscriptions to the log.", registry=REGISTRY)
+LIVE_RENDERS = Counter(
+    "opsgraph_live_renders_total", "Messages made: one for each event and distinct subscription.", registry=REGISTRY
+)
+LIVE_DELIVERIES = Counter(
+    "opsgraph_live_deliveries_total",
+    "Messages given to subscribers: live, or missed ones from memory or from the log.",
+    ["source"],
+    registry=REGISTRY,
+)
+LIVE_WAITING = Gauge("opsgraph_live_waiting", "Messages that wait for slow connections.", registry=REGISTRY)
+LIVE_SLOW = Counter("opsgraph_live_slow_total", "Subscriptions ended because they were slow.", registry=REGISTRY)
 RELAY_EVENTS = Counter("opsgraph_relay_events_total", "Events numbered by this process.", registry=REGISTRY)
 RELAY_LAG_SECONDS = Gauge(
     "opsgraph_relay_lag_seconds", "Age of the oldest event that is not numbered yet.", registry=REGISTRY
 )
+NOTIFICATIONS = Counter("opsgraph_notifications_total", "Notifications made by this process.", registry=REGISTRY)
 JOBS = Counter("opsgraph_jobs_total", "Jobs finished, by kind and outcome.", ["kind", "outcome"], registry=REGISTRY)
 JOB_SECONDS = Histogram(
     "opsgraph_job_seconds", "Time of a job's attempt.", ["kind"], buckets=(*SECONDS, 60.0, 300.0), registry=REGISTRY

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import secrets
+import struct
+import zlib
 from asyncio import BaseTransport, TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, cast
@@ -11,6 +13,8 @@ import orjson
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.http11 import Request
 
 from runtime.exchange import EXCHANGE, Exchange
 from runtime.heads import END, HEADS, Head
@@ -22,6 +26,15 @@ LINGER_SECONDS = 10.0
 MAX_HEADER_BYTES = 64_000
 # The name in an HTTP scope's extensions under which the application finds the connection.
 CONNECTION = "opsgraph.connection"
+# The same for a socket.
+SOCKET = "opsgraph.socket"
+# Longer texts are compressed for clients that take it.
+COMPRESSED_ABOVE = 1024
+WINDOW_BITS = 12
+DEFLATE: dict[str, Any] = {"level": 6, "memLevel": 5}
+# RFC 6455 and 7692: the first bytes of a whole text frame, and of a block that DEFLATE stores as it is.
+TEXT, COMPRESSED_TEXT = 0x81, 0xC1
+SHORT, LONG, STORED = struct.Struct(">BBH"), struct.Struct(">BBQ"), struct.Struct("<BHH")
 # A client that has not sent a request's headers after this is refused; uvicorn itself would wait for ever.
 HEADER_SECONDS = 30.0
 # What a refused client still sends is read for so long.
@@ -263,7 +276,60 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket whose text is checked without a traceback, and whose deaf clients are let go."""
+    """WebSocket whose text is checked without a traceback, and whose deaf clients are let go.
+
+    The application finds it in the scope: `write_text` sends what goes to many without a task for each of them."""
+
+    _shared = (b"", b"")  # the last body that was compressed for many, and what became of it
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # Each message is compressed by itself: then one compression serves many clients, and no client's state is kept.
+        self.conn.available_extensions = [
+            ServerPerMessageDeflateFactory(
+                server_no_context_takeover=True,
+                server_max_window_bits=WINDOW_BITS,
+                client_max_window_bits=WINDOW_BITS,
+                compress_settings=DEFLATE,
+            )
+        ]
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][SOCKET] = self  # type: ignore[assignment]  # uvicorn's own type is narrower
+
+    def write_text(self, head: bytes, body: bytes, tail: bytes) -> bool:
+        """Send these as one text, now; False when that cannot be, because the client takes no more or is gone."""
+        if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
+            return False
+        if self.conn.extensions and len(body) > COMPRESSED_ABOVE:
+            [deflate] = self.conn.extensions
+            if not isinstance(deflate, PerMessageDeflate) or deflate.local_max_window_bits < WINDOW_BITS:
+                return False
+            # The head as a block that is stored as it is, then the blocks that all clients get.
+            size = len(head)
+            parts = (STORED.pack(0, size, size ^ 0xFFFF), head, self._compressed(body, tail))
+            first = COMPRESSED_TEXT
+        else:
+            parts, first = (head, body, tail), TEXT
+        length = sum(map(len, parts))
+        if length < 126:
+            begin = bytes((first, length))
+        elif length < 65_536:
+            begin = SHORT.pack(first, 126, length)
+        else:
+            begin = LONG.pack(first, 127, length)
+        self.transport.write(b"".join((begin, *parts)))
+        return True
+
+    @classmethod
+    def _compressed(cls, body: bytes, tail: bytes) -> bytes:
+        if cls._shared[0] is not body:
+            made = zlib.compressobj(wbits=-WINDOW_BITS, **DEFLATE)
+            # The end of a flush is left out, as RFC 7692 asks.
+            cls._shared = (body, (made.compress(body + tail) + made.flush(zlib.Z_SYNC_FLUSH))[:-4])
+        return cls._shared[1]
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:
@@ -278,7 +344,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        # The compressors take 50 KB, and the connection is part of cycles that are collected much later.
+        # The decompressor takes much, and the connection is part of cycles that are collected much later.
         self.conn.extensions.clear()
 
     async def run_asgi(self) -> None:

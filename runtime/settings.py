@@ -85,6 +85,14 @@ class Settings(BaseSettings):
     stream_keepalive_seconds: float = Field(
         15.0, gt=0, description="An event stream that is silent this long gets a comment, so that proxies keep it."
     )
+    live_page: bool = Field(
+        True, description="Serve the page that shows presence, feed and events as they come at /live."
+    )
+    presence_idle_seconds: float = Field(
+        60.0, gt=0, description="Who was active and is silent this long counts as idle."
+    )
+    presence_offline_seconds: float = Field(150.0, gt=0, description="Who is silent this long counts as offline.")
+    presence_sweep_seconds: float = Field(5.0, gt=0, description="How often a worker looks who has gone silent.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Least severe log line that is written."
     )
@@ -99,6 +107,12 @@ class Settings(BaseSettings):
     def _pages_fit(self) -> Self:
         if self.default_page_size > self.max_page_size:
             raise ValueError("default_page_size is larger than max_page_size")
+        return self
+
+    @model_validator(mode="after")
+    def _silence_grows(self) -> Self:
+        if self.presence_idle_seconds > self.presence_offline_seconds:
+            raise ValueError("presence_idle_seconds is larger than presence_offline_seconds")
         return self
 
 

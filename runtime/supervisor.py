@@ -91,8 +91,12 @@ class Supervisor:
         self.on_restart: Callable[[str], None] = lambda name: None
 
     def start(self, name: str, part: Part) -> None:
-        self._care[name] = _Care(part)
+        self.adopt(name, part)
         part.start()
+
+    def adopt(self, name: str, part: Part) -> None:
+        """Care from now on for a part that runs already."""
+        self._care[name] = _Care(part)
 
     def watch(self) -> None:
         """Run until a stop is requested."""

@@ -208,6 +208,8 @@ class _Up:
         print(f"\nOpsgraph is ready after {seconds:.1f} s.\n")
         print(f"  GraphQL      {self.url}/graphql")
         print(f"  WebSocket    {ws}")
+        if self.settings.live_page:
+            print(f"  Live         {self.url}/live")
         print(f"  Schema       {self.url}/schema.graphql")
         print(f"  Logs         {self.logs}")
         if not self.settings.smtp_url:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import hypothesis
 import pytest
+import structlog
 import uvicorn
 from aiosmtpd.controller import Controller
 
@@ -38,11 +39,16 @@ TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for who
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--thorough", action="store_true", help="compare 5,000 generated operations, others each time")
+    parser.addoption(
+        "--thorough", action="store_true", help="5,000 generated operations, others each time; bench faults whole"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     garbage.start()
+    # Tracebacks that show every variable cost a second each.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     thorough = config.getoption("thorough")
     hypothesis.settings.register_profile(
         "opsgraph",

@@ -5,6 +5,7 @@ import contextlib
 from functools import partial
 from uuid import UUID
 
+import workers.collaboration.notification_mails
 import workers.identity.letters
 import workers.identity.mail  # noqa: F401 - registers its jobs
 from db.session import Database
@@ -13,6 +14,8 @@ from domain.events.heartbeats import WorkerIdentity
 from runtime import hints
 from runtime.settings import Settings
 from workers import heartbeat, relay, upkeep
+from workers.collaboration import presence
+from workers.collaboration.notifications import Notifier
 from workers.dispatch import Dispatcher
 from workers.jobs import Runner
 from workers.queue import Context, Daily, Queue, worker_settings
@@ -42,6 +45,8 @@ class Service:
             asyncio.create_task(heartbeat.run(self.db, self.redis, self.identity)),
             asyncio.create_task(relay.run(self.db, self.redis)),
             asyncio.create_task(dispatcher.run()),
+            asyncio.create_task(Notifier(self.db, self.redis).run()),
+            asyncio.create_task(presence.run(self.db, self.settings)),
         ]
 
     async def stop(self) -> None:

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
+from db import idempotency
 from db.session import Database
+from domain.events.archiving import archive_all, drop_empty_partitions
 from domain.events.relay import MONTHS_AHEAD
 from domain.identity.upkeep import sweep
 from runtime.logging import get_logger
@@ -22,10 +24,14 @@ FORGET_JOBS = text("""
 
 async def run(db: Database) -> None:
     """Make the log's next partitions and forget jobs that were done a month ago (failed ones are kept);
-    end sessions that expired."""
+    end sessions that expired and forget idempotency keys that did; archive events that are kept no longer, and drop
+    the partitions that held them."""
     async with db.platform() as session:
         made = await session.scalar(ENSURE, {"months": MONTHS_AHEAD})
         forgotten = await session.scalar(FORGET_JOBS)
     async with db.platform() as session:
         ended = await sweep(session, datetime.now(UTC))
-    log.info("upkeep", partitions=made, jobs_forgotten=forgotten, sessions_expired=ended)
+    keys = await idempotency.sweep(db)
+    log.info("upkeep", partitions=made, jobs_forgotten=forgotten, sessions_expired=ended, keys_forgotten=keys)
+    archived = await archive_all(db)
+    log.info("retention", events_archived=archived, partitions_dropped=await drop_empty_partitions(db))

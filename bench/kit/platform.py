@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+from pydantic import SecretStr
 
 from bench.kit.asking import PASSWORD, sign_in
 from bench.kit.programs import Program, program
@@ -116,6 +117,15 @@ class Place:
             "RATE_LIMIT_FACTOR": "100000",
             "LOG_LEVEL": "WARNING",
         } | more
+
+    def settings(self, secret_key: str = "") -> Settings:
+        """Settings for what is looked at from here."""
+        return Settings(
+            _env_file=None,
+            database_url=with_database(self.servers.postgres.url, DATABASE),
+            redis_url=self.servers.valkey.url,
+            secret_key=SecretStr(secret_key),
+        )
 
     def serve(self, **settings: str) -> Program:
         """`opsgraph serve`, and everybody signed in."""

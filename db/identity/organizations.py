@@ -55,6 +55,7 @@ class Organization(TimestampMixin, Base):
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("max_sessions BETWEEN 1 AND 20", name="max_sessions"),
         CheckConstraint("working_day_start < working_day_end", name="working_day"),
+        CheckConstraint("event_retention_months BETWEEN 1 AND 1200", name="event_retention_months"),
         Index("uq_organizations_slug", "slug", unique=True),
     )
 
@@ -68,4 +69,5 @@ class Organization(TimestampMixin, Base):
     working_day_end: Mapped[time] = mapped_column(default=time(18), server_default="18:00")
     max_sessions: Mapped[int] = mapped_column(default=3, server_default="3")
     plan: Mapped[str] = mapped_column(default=OrganizationPlan.STANDARD, server_default="STANDARD")
+    event_retention_months: Mapped[int | None]
     is_platform: Mapped[bool] = mapped_column(default=False, server_default="false")

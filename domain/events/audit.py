@@ -1,5 +1,6 @@
-"""Proof of the log: walks every organization's chain and names the first event that breaks it."""
+"""Proof of the log: walks every organization's chain, archives first, and names the first thing that breaks it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,8 +10,20 @@ import asyncpg
 from db.events.connection import Connection, connect
 from db.rls import SYSTEM_ROLE
 from domain.errors import NotFoundError
-from domain.events.rules.chain import GENESIS, Entry, digest
+from domain.events.rules.proof import (
+    ARCHIVED,
+    Break,
+    Good,
+    Row,
+    Vouched,
+    check_archives,
+    check_event,
+    check_head,
+    check_vouched,
+)
 from runtime.settings import Settings
+
+__all__ = ["AuditReport", "Break", "ChainReport", "verify"]
 
 FETCH = 1000
 
@@ -22,7 +35,9 @@ WITH RECURSIVE logged AS (
     SELECT (SELECT e.org_id FROM event_log e WHERE e.org_id > logged.org_id ORDER BY e.org_id LIMIT 1)
     FROM logged WHERE logged.org_id IS NOT NULL
 ), known AS (
-    SELECT org_id FROM logged WHERE org_id IS NOT NULL UNION SELECT org_id FROM event_heads
+    SELECT org_id FROM logged WHERE org_id IS NOT NULL
+    UNION SELECT org_id FROM event_heads
+    UNION SELECT org_id FROM event_archives
 )
 SELECT known.org_id, organizations.slug, coalesce(event_heads.seq, 0) AS seq, event_heads.hash
 FROM known
@@ -34,34 +49,31 @@ ORDER BY organizations.slug, known.org_id
 
 KNOWN = "SELECT EXISTS (SELECT FROM organizations WHERE slug = $1)"
 
-WALK = """
+ARCHIVES = "SELECT * FROM event_archives WHERE org_id = $1 ORDER BY from_seq"
+
+# What tells of the newest archive may still wait for its number.
+PENDING = "SELECT target_id, after::text AS after FROM outbox_pending WHERE org_id = $1 AND type = $2"
+
+EVENTS = """
 SELECT org_id, seq, id, recorded_at, occurred_at, actor_id, impersonator_id, type, target_type, target_id,
-       before, after, previous_hash, hash,
+       before::text AS before, after::text AS after, previous_hash, hash,
        coalesce(lead(seq) OVER (ORDER BY seq, recorded_at) = seq, false) AS doubled
-FROM event_log WHERE org_id = $1 ORDER BY seq, recorded_at
+FROM event_log WHERE org_id = $1 {only} ORDER BY seq, recorded_at
 """
-
-
-@dataclass(frozen=True)
-class Break:
-    """The first event that does not fit: `kind` is "tampered", "deleted" or "inserted"."""
-
-    kind: str
-    seq: int
-    event_id: UUID | None
-    message: str
+WALK = EVENTS.format(only="")
 
 
 @dataclass(frozen=True)
 class ChainReport:
     """One organization's chain. `hash` is its last good hash: note it elsewhere, and even a whole rewritten
-    log is found out later."""
+    log is found out later. `events` are those that were checked, `archived` those that are no longer there."""
 
     org_id: UUID
     slug: str | None
     events: int
     hash: str
     broken: Break | None
+    archived: int = 0
 
     @property
     def intact(self) -> bool:
@@ -95,68 +107,56 @@ async def verify(
                 raise NotFoundError(f"There is no organization with the slug {slug!r}.")
             report = AuditReport()
             for row in rows:
-                report.chains.append(await _walk(connection, row, report.events, progress))
+                report.chains.append(await _Walk(connection, row, report.events, progress).run())
             return report
     finally:
         await connection.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Good:
-    """The last event that fits."""
+@dataclass
+class _Walk:
+    """Along one organization's chain."""
 
-    seq: int = 0
-    hash: str = GENESIS
-    id: UUID | None = None
+    connection: Connection
+    head: asyncpg.Record
+    walked: int
+    progress: Callable[[int], None] | None
+    good: Good = field(default_factory=Good)
+    events: int = 0
+    vouched: list[Vouched] = field(default_factory=list)
 
+    async def run(self) -> ChainReport:
+        org_id = self.head["org_id"]
+        archives = await self.connection.fetch(ARCHIVES, org_id)
+        self.good, broken = check_archives(archives, self.head["seq"])
+        archived = self.good.seq
+        if broken is None:
+            broken = await self._along_the_log() or check_head(self.head, self.good)
+        if broken is None:
+            pending = await self.connection.fetch(PENDING, org_id, ARCHIVED)
+            broken = check_vouched(archives, [*self.vouched, *map(_vouched, pending)])
+        self._tell()
+        return ChainReport(org_id, self.head["slug"], self.events, self.good.hash, broken, archived)
 
-async def _walk(
-    connection: Connection,
-    head: asyncpg.Record,
-    walked: int,
-    progress: Callable[[int], None] | None,
-) -> ChainReport:
-    good = _Good()
-    broken: Break | None = None
-    async for row in connection.cursor(WALK, head["org_id"], prefetch=FETCH):
-        broken = _check(row, good)
-        if broken is None and row["seq"] > head["seq"]:
-            broken = Break("inserted", row["seq"], row["id"], "the relay never wrote it; it is beyond the head")
-        if broken is not None:
-            break
-        good = _Good(row["seq"], row["hash"], row["id"])
-        if progress is not None and good.seq % FETCH == 0:
-            progress(walked + good.seq)
-    if broken is None:
-        broken = _check_head(head, good)
-    if progress is not None:
-        progress(walked + good.seq)
-    return ChainReport(head["org_id"], head["slug"], good.seq, good.hash, broken)
+    async def _along_the_log(self) -> Break | None:
+        async for row in self.connection.cursor(WALK, self.head["org_id"], prefetch=FETCH):
+            if broken := check_event(row, self.good):
+                return broken
+            if row["seq"] > self.head["seq"]:
+                return Break("inserted", row["seq"], row["id"], "the relay never wrote it; it is beyond the head")
+            if row["type"] == ARCHIVED:
+                self.vouched.append(_vouched(row))
+            self.good = Good(row["seq"], row["hash"], row["id"])
+            self.events += 1
+            if self.events % FETCH == 0:
+                self._tell()
+        return None
 
-
-def _check(row: asyncpg.Record, good: _Good) -> Break | None:
-    """What is wrong with `row`, which should follow `good`."""
-    seq, event_id, expected = row["seq"], row["id"], good.seq + 1
-    if seq > expected:
-        return Break("deleted", expected, None, f"event {expected} is missing; the next one is {seq}")
-    entry = Entry(**{name: row[name] for name in Entry.__dataclass_fields__})
-    sound = row["hash"] == digest(entry, row["previous_hash"])
-    follows = row["previous_hash"] == good.hash
-    if seq < expected or (row["doubled"] and not (sound and follows)):
-        return Break("inserted", seq, event_id, f"there is a second event with number {seq}")
-    if not sound:
-        return Break("tampered", seq, event_id, "its content does not have the hash it was recorded with")
-    if not follows:
-        # A sound event that follows another past: then the past was rewritten, unless there is none.
-        kind, at = ("inserted", _Good(seq, "", event_id)) if good.seq == 0 else ("tampered", good)
-        return Break(kind, at.seq, at.id, f"event {seq} was recorded after another event {good.seq}")
-    return None
+    def _tell(self) -> None:
+        if self.progress is not None:
+            self.progress(self.walked + self.events)
 
 
-def _check_head(head: asyncpg.Record, good: _Good) -> Break | None:
-    if good.seq < head["seq"]:
-        message = f"event {good.seq + 1} is missing; the log ends at {good.seq} and {head['seq']} were recorded"
-        return Break("deleted", good.seq + 1, None, message)
-    if good.hash != (head["hash"] or GENESIS):
-        return Break("tampered", good.seq, good.id, "it does not have the hash that event_heads notes for it")
-    return None
+def _vouched(row: Row) -> Vouched:
+    said = json.loads(row["after"] or "{}")
+    return Vouched(row["target_id"], said.get("from_seq", 0), said.get("to_seq", 0), said.get("hash", ""))

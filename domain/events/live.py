@@ -1,15 +1,18 @@
 """Following the log live: every process reads each new event once per organization, whoever listens here.
 
-Only organizations with subscribers in this process are followed. Redis says when to look; a poll of the heads
-finds what Redis lost. What was read is checked for density, so nothing can be missed or doubled unnoticed.
+Only organizations with listeners in this process are followed. Redis says when to look; a poll of the heads finds
+what Redis lost. What was read is checked for density, so nothing can be missed or doubled unnoticed.
 
-A subscriber that wants the past first reads the log up to where the organization's follower stands, and joins
-it there, in one step of the event loop: no gap, no duplicate, and no buffer to fill while it catches up.
+A follower keeps the newest events. Who listens takes the events behind a number, at its own pace: from memory, or from
+the log when it is behind what is kept. So replay and live are one thing (no gap, no duplicate), and there is no queue
+that could overflow.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from itertools import islice
 from uuid import UUID
 
 import asyncpg
@@ -19,14 +22,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 
 from db.session import Database
 from domain.errors import OperationError
-from domain.events.errors import ResyncError, ShutdownError, SlowConsumerError
-from domain.events.reading import EventRow, read_after, read_head
+from domain.events.errors import ResyncError, ShutdownError
+from domain.events.reading import PAGE, EventRow, read_after, read_head
 from runtime import hints
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-QUEUE = 256
+KEPT = PAGE
 POLL = 1.0
 POLL_UNHINTED = 0.1
 FIRST_RETRY, LAST_RETRY = 0.1, 5.0
@@ -49,95 +52,90 @@ RESTORED = "The log was restored; read again and subscribe without a cursor."
 Read = Callable[[UUID, int], Awaitable[list[EventRow]]]
 
 
-class _Subscriber:
-    """The events one consumer has not taken yet, and why there will be no more."""
-
-    def __init__(self, size: int) -> None:
-        self._events: asyncio.Queue[EventRow | None] = asyncio.Queue(size + 1)
-        self._size = size
-        self._ended: OperationError | None = None
-
-    def offer(self, event: EventRow) -> None:
-        if self._ended is None and self._events.qsize() >= self._size:
-            self.end(SlowConsumerError("Too many events are waiting; subscribe again after your last cursor."))
-        if self._ended is None:
-            self._events.put_nowait(event)
-
-    def end(self, error: OperationError) -> None:
-        if self._ended is None:
-            self._ended = error
-            self._events.put_nowait(None)  # the place beyond `size` is kept for this
-
-    async def take(self) -> EventRow:
-        """The next event; what was waiting at the end still comes, then the reason is raised."""
-        event = await self._events.get()
-        if event is None:
-            assert self._ended is not None
-            raise self._ended
-        return event
-
-
-class _Follower:
-    """Follows one organization as long as it has subscribers. `seq` is the last event handed out."""
+class Follower:
+    """Follows one organization as long as somebody listens. `seq` is the last event that was read, `head` the last
+    one that was announced."""
 
     def __init__(self, org_id: UUID, seq: int, read: Read) -> None:
         self.org_id = org_id
+        self.seq = self.head = seq
+        self.listeners = 0
         self._read = read
-        self.seq = seq
-        self.subscribers: set[_Subscriber] = set()
-        self._head = seq
-        self._woken = asyncio.Event()
+        self._kept: deque[EventRow] = deque(maxlen=KEPT)
+        self._announced = asyncio.Event()
+        self._news = asyncio.Event()
+        self._ended: OperationError | None = None
+
+    async def after(self, seq: int) -> list[EventRow]:
+        """The events that follow number `seq`, at most a page; waits until there are some.
+
+        Raises ResyncError when they are not in the log any more or `seq` is not there yet, ShutdownError when the
+        process stops."""
+        while True:
+            if self._ended is not None:
+                raise self._ended
+            missed = self.seq - seq
+            if 0 < missed <= len(self._kept):
+                return list(islice(self._kept, len(self._kept) - missed, None))
+            if missed > 0:
+                return await self._read(self.org_id, seq)
+            news = self._news
+            if missed < 0 and seq > self.head:
+                if events := await self._read(self.org_id, seq):
+                    return events
+                self.head_seen(seq)
+            else:
+                await news.wait()
 
     def head_seen(self, seq: int) -> None:
         """Someone said that the organization's log reaches `seq`."""
-        if seq > self._head:
-            self._head = seq
-            self._woken.set()
+        if seq > self.head:
+            self.head = seq
+            self._announced.set()
 
     def end(self, error: OperationError) -> None:
-        for subscriber in self.subscribers:
-            subscriber.end(error)
+        self._ended = error
+        self._news.set()
 
     async def run(self) -> None:
-        """Hand out new events until cancelled or the log cannot be continued."""
+        """Read new events until cancelled or the log cannot be continued."""
         delay = FIRST_RETRY
         while True:
-            await self._woken.wait()
-            self._woken.clear()
+            await self._announced.wait()
+            self._announced.clear()
             try:
-                while self.seq < self._head:
-                    self._hand_out(await self._read(self.org_id, self.seq))
+                while self.seq < self.head:
+                    self._keep(await self._read(self.org_id, self.seq))
                 delay = FIRST_RETRY
             except DATABASE_ERRORS as error:
                 log.warning("live events wait for the database", org_id=str(self.org_id), error=repr(error))
-                self._woken.set()
+                self._announced.set()
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY)
 
-    def _hand_out(self, events: list[EventRow]) -> None:
+    def _keep(self, events: list[EventRow]) -> None:
         if not events:
             raise ResyncError(RESTORED)  # the announced events are not there any more
-        for event in events:
-            for subscriber in self.subscribers:
-                subscriber.offer(event)
+        self._kept.extend(events)
         self.seq = events[-1].seq
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
 
 class LiveHub:
     """The live events of one process. `start()` it before use and `close()` it at the end."""
 
-    def __init__(self, db: Database, redis: Redis | None, *, queue: int = QUEUE, poll: float = POLL) -> None:
+    def __init__(self, db: Database, redis: Redis | None, *, poll: float = POLL) -> None:
         self._db = db
-        self._queue = queue
         self._poll = poll
         self._listener = None if redis is None else hints.Listener(redis)
-        self._followers: dict[UUID, _Follower] = {}
+        self._followers: dict[UUID, Follower] = {}
         self._tasks: dict[UUID | str, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
         self._epoch: str | None = None
         self._closed = False
         self.reads = 0
-        """How often followers read the log: once for each new head, however many listen."""
+        """How often the log was read: once for each new head, however many listen."""
 
     @property
     def followed(self) -> set[UUID]:
@@ -166,56 +164,41 @@ class LiveHub:
                 self._epoch = str(await session.scalar(EPOCH))
         return self._epoch
 
-    async def events(self, org_id: UUID, after: int | None = None) -> AsyncGenerator[EventRow]:
-        """The organization's events after number `after` (None: from now on), without end, each exactly once.
-
-        Raises ResyncError when events after `after` are not in the log any more, SlowConsumerError when the
-        consumer lets more than the queue's size wait, ShutdownError when the process stops.
-        """
-        subscriber = _Subscriber(self._queue)
-        last = await read_head(self._db, org_id) if after is None else after
+    @contextlib.asynccontextmanager
+    async def following(self, org_id: UUID) -> AsyncIterator[Follower]:
+        """The organization's follower, which follows it at least until the end of the block."""
+        while (follower := self._followers.get(org_id)) is None:
+            if self._closed:
+                raise ShutdownError(STOPPING)
+            self._follow(org_id, await read_head(self._db, org_id))
+        follower.listeners += 1
         try:
-            while not self._join(subscriber, org_id, last):
-                page = await read_after(self._db, org_id, last)
-                if not page:
-                    self._follow(org_id, last)
-                for event in page:
-                    yield event
-                    last = event.seq
-            while True:
-                event = await subscriber.take()
-                if event.seq > last:
-                    last = event.seq
-                    yield event
+            yield follower
         finally:
-            self._leave(subscriber, org_id)
-
-    async def _read(self, org_id: UUID, after: int) -> list[EventRow]:
-        self.reads += 1
-        return await read_after(self._db, org_id, after)
-
-    def _join(self, subscriber: _Subscriber, org_id: UUID, last: int) -> bool:
-        """Join the organization's follower, if there is one and it has handed out nothing after `last`."""
-        if self._closed:
-            raise ShutdownError(STOPPING)
-        follower = self._followers.get(org_id)
-        if follower is None or follower.seq > last:
-            return False
-        follower.subscribers.add(subscriber)
-        return True
-
-    def _leave(self, subscriber: _Subscriber, org_id: UUID) -> None:
-        follower = self._followers.get(org_id)
-        if follower is not None and subscriber in follower.subscribers:
-            follower.subscribers.discard(subscriber)
-            if not follower.subscribers:
+            follower.listeners -= 1
+            if not follower.listeners and self._followers.get(org_id) is follower:
                 self._unfollow(org_id)
 
+    async def events(self, org_id: UUID, after: int | None = None) -> AsyncGenerator[EventRow]:
+        """The organization's events after number `after` (None: from now on), without end, each exactly once. Raises
+        as `Follower.after` does."""
+        async with self.following(org_id) as follower:
+            last = follower.head if after is None else after
+            while True:
+                for event in await follower.after(last):
+                    yield event
+                    last = event.seq
+
+    async def read(self, org_id: UUID, after: int, count: int = PAGE) -> list[EventRow]:
+        """Up to `count` events that follow number `after`, from the log; see `read_after`."""
+        self.reads += 1
+        return await read_after(self._db, org_id, after, count)
+
     def _follow(self, org_id: UUID, seq: int) -> None:
-        """Start following behind event `seq`, unless someone did meanwhile; who calls joins at once."""
+        """Start following behind event `seq`, unless someone did meanwhile."""
         if org_id in self._followers or self._closed:
             return
-        follower = self._followers[org_id] = _Follower(org_id, seq, self._read)
+        follower = self._followers[org_id] = Follower(org_id, seq, self.read)
         task = self._tasks[org_id] = asyncio.create_task(follower.run())
         task.add_done_callback(lambda ended: self._follower_ended(follower, ended))
         if self._listener is not None:
@@ -231,8 +214,8 @@ class LiveHub:
         if error is not None:
             follower.end(error)
 
-    def _follower_ended(self, follower: _Follower, task: asyncio.Task[None]) -> None:
-        """A follower that was not cancelled cannot go on, and neither can its subscribers."""
+    def _follower_ended(self, follower: Follower, task: asyncio.Task[None]) -> None:
+        """A follower that was not cancelled cannot go on, and neither can who listens."""
         if task.cancelled() or (error := task.exception()) is None:
             return
         if not isinstance(error, OperationError):

@@ -5,6 +5,7 @@ hears at once when it no longer holds (see `revocation`), and while such news ma
 memory.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from time import time
 from typing import Any
@@ -39,6 +40,8 @@ class Authenticator:
         self._keys = keys(settings)
         self._cache: dict[str, tuple[float, Actor]] = {}
         self._callbacks: list[Callable[[Revocation], None]] = []
+        self._asked: dict[str, asyncio.Task[Actor]] = {}
+        self._turns = asyncio.Semaphore(max(1, settings.database_pool_size // 2 - 1))
         # Counts revocations: an answer read before one must not be kept after it.
         self._generation = 0
         self._listener = Listener(settings, CHANNEL, self._hear, lambda: self._revoke(Revocation(Scope.ALL)))
@@ -69,9 +72,20 @@ class Authenticator:
         if entry is not None and entry[0] > time() and self._listener.reliable():
             return entry[1]
         claims = self._keys.verify(token)
-        generation = self._generation
-        async with self._db.platform() as session:
-            actor = await actor_of_session(session, claims)
+        asked = self._asked.get(token)
+        if asked is None:
+            asked = self._asked[token] = asyncio.create_task(self._ask(token, claims))
+            asked.add_done_callback(_noticed)
+        return await asyncio.shield(asked)
+
+    async def _ask(self, token: str, claims: Claims) -> Actor:
+        """What the database says. When a thousand clients come back at once, those with the same token share a question
+        that has not been asked yet; one that has may be answered with what no longer holds."""
+        async with self._turns:
+            del self._asked[token]
+            generation = self._generation
+            async with self._db.platform() as session:
+                actor = await actor_of_session(session, claims)
         if generation == self._generation and self._listener.reliable():
             self._keep(token, claims.expires_at, actor)
         return actor
@@ -108,6 +122,12 @@ class Authenticator:
             del self._cache[token]
         for callback in list(self._callbacks):
             callback(revocation)
+
+
+def _noticed(task: "asyncio.Task[Actor]") -> None:
+    """Who asked may be gone when it fails."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def actor_of_session(session: AsyncSession, claims: Claims) -> Actor:

@@ -68,12 +68,13 @@ class ToAny(FieldBase):
     """An edge to an object of an interface or union, or null.
 
     Either the column `type` holds the id prefix of what the column `via` names, or the first of `cases` that is
-    there is shown."""
+    there is shown. `inverse` names and describes the connection that leads back, on every type of the first kind."""
 
     target: str
     type: str | None = None
     via: str | None = None
     cases: tuple[Case, ...] = ()
+    inverse: tuple[str, str] | None = None
 
 
 def to_any(
@@ -83,12 +84,24 @@ def to_any(
     type: str | None = None,
     via: str | None = None,
     cases: Sequence[Case] = (),
+    inverse: tuple[str, str] | None = None,
     requires: StrEnum | None = None,
 ) -> Any:
-    """An edge to one object of several types; `target` is `Node` or the name of a declared interface or union."""
+    """An edge to one object of several types; `target` is `Node` or the name of a declared interface or union.
+    `inverse` gives each of these types a connection back: its name and description."""
     if bool(cases) == bool(type and via) or bool(type) != bool(via):
         raise TypeError(f"an edge to {target}: give `type` and `via`, or `cases`")
-    return ToAny(target=target, description=description, type=type, via=via, cases=tuple(cases), requires=requires)
+    if inverse and cases:
+        raise TypeError(f"an edge to {target}: only one by `type` and `via` has an `inverse`")
+    return ToAny(
+        target=target,
+        description=description,
+        type=type,
+        via=via,
+        cases=tuple(cases),
+        inverse=inverse,
+        requires=requires,
+    )
 
 
 def case(target: str, *, via: str | None = None, when: Expression | None = None) -> Case:

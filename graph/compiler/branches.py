@@ -115,7 +115,7 @@ def meets(build: "Builder", edge: ToAny, case: Case, index: int, row: Row) -> st
     """SQL of a case's own condition."""
     when = case.when
     assert when
-    return row.labelled(f"_{edge.name}_when_{index}", lambda base: f"({base.compile(when, build.slots)})")
+    return row.labelled(f"_{edge.name}_when_{index}", lambda base: base.compile(when, build.slots))
 
 
 def leads_to(build: "Builder", edge: ToAny, member: Projection, row: Row) -> list[str]:

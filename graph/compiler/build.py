@@ -135,6 +135,8 @@ class Builder:
         assert edge.via is not None
         near, far = (edge.via, "id") if isinstance(edge, ToOne) else ("id", edge.via)
         where = [f'{child.alias}."{far}" = {parent.column(near)}']
+        if isinstance(edge, ToMany) and edge.type is not None:
+            where.insert(0, f"{child.alias}.\"{edge.type}\" = '{parent.projection.named}'")
         if child.projection.is_tenant:
             # A global parent (a user) has no organization of its own to compare with.
             if parent.projection.is_tenant:

@@ -24,7 +24,8 @@ def compile_expression(expression: Any, slots: Slots, *rows: Any) -> str:
     around = select(expression.label("v")).select_from(*rows)
     text = str(around.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
     text = text.removeprefix("SELECT ")[: text.rindex(" AS v \nFROM ") - len("SELECT ")]
-    return PLACEHOLDER.sub(lambda match: slots.actor(match[1]), text)
+    # In parentheses: a condition may be an OR, and is joined to others by AND.
+    return f"({PLACEHOLDER.sub(lambda match: slots.actor(match[1]), text)})"
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Row:
         expression = scalar.expression
         if expression is None:
             return self.column(scalar.column)
-        return self.labelled(f"_{of}{scalar.attribute}", lambda base: f"({base.compile(expression, slots)})")
+        return self.labelled(f"_{of}{scalar.attribute}", lambda base: base.compile(expression, slots))
 
     def output(self, scalar: Scalar, slots: Slots, of: str = "") -> str:
         """The field as it is rendered: ids get their prefix, decimals become strings."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -64,6 +65,8 @@ def converter(scalar: Scalar) -> Callable[[Any], Any] | None:
     if scalar.python_type is UUID:
         prefix = scalar.id_prefix or ""
         return lambda text: ids.decode(prefix, text)
+    if scalar.parts:
+        return lambda text: ids.encode(*ids.parse(text))
     if is_enum(scalar.python_type):
         return lambda member: str(member.value) if isinstance(member, StrEnum) else str(member)
     if scalar.python_type in (str, list[str]):
@@ -94,6 +97,24 @@ def _condition(params: Params, scalar: Scalar, sql: str, operator: str, leaf: Le
     if operator in COMPARISONS:
         return f"{sql} {COMPARISONS[operator]} {value}"
     return PATTERNS[operator].format(sql=sql, value=value)
+
+
+def _by_index(params: Params, row: Row, scalar: Scalar, operator: str, leaf: Leaf) -> list[str]:
+    """Of an id of any type: its columns compared one by one, which is what an index can find."""
+    if scalar.parts is None or operator not in ("eq", "in"):
+        return []
+    made = []
+    for part, (name, kind) in enumerate(zip(scalar.parts, ("text", "uuid"), strict=True)):
+        convert, source = partial(_part, part), ("part", part)
+        if operator == "eq":
+            made.append(f"{row.column(name)} = {params.leaf(leaf, kind, convert, part=source)}")
+        else:
+            made.append(f"{row.column(name)} = ANY({params.leaf(leaf, f'{kind}[]', _listed(convert), part=source)})")
+    return made
+
+
+def _part(part: int, text: str) -> Any:
+    return ids.parse(text)[part]
 
 
 def where_sql(scope: Scope, row: Row, tree: Tree) -> str:
@@ -134,5 +155,6 @@ def _on_field(scope: Scope, row: Row, found: FieldBase, value: dict[str, Tree]) 
             raise BadUserInputError(
                 f"`{found.name}: {{{operator}: null}}` compares with null: use `isNull`, or leave `{operator}` out."
             )
+        parts += _by_index(scope.slots, row, found, operator, leaf)
         parts.append(_condition(scope.slots, found, scope.filtered(row, found), operator, leaf))
     return parts

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from graphql import GraphQLField, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails, collect_fields
@@ -16,11 +16,12 @@ from graph.compiler.aggregates import aggregate_sql
 from graph.compiler.build import Builder, Conditions
 from graph.compiler.coverage import Coverage
 from graph.compiler.expressions import Row
+from graph.compiler.filters import where_sql
 from graph.compiler.prepared import MAX_NODES, Prepared, World
 from graph.compiler.projection import Projection
 from graph.compiler.roots import Root
 from graph.compiler.slots import Slot
-from graph.compiler.values import Leaf, Variables
+from graph.compiler.values import Leaf, Tree, Variables
 from graph.core import ids
 from graph.cost import bucket, points
 
@@ -42,6 +43,8 @@ class Plan:
     cost: int = 0
     logged: bool = False
     """Whether the organization's version decides what it shows; see `graph.compiler.coverage`."""
+    personal: bool = False
+    """Whether it shows people with the same permissions different things."""
 
     @cached_property
     def digest(self) -> bytes:
@@ -57,6 +60,14 @@ class Plan:
 
     def arguments(self, variables: dict[str, Any], actor: Actor) -> list[Any]:
         return [read(variables, actor) for read in self.readers]
+
+
+class Chosen(NamedTuple):
+    """The entity of a payload that a filter chooses: its field, its type, and the filter, if any."""
+
+    name: str
+    target: Projection
+    where: Tree
 
 
 @dataclass
@@ -91,6 +102,7 @@ class Columns:
             tuple(self.prefixes),
             self._pending.encode(),
             cost=points(builder.weight),
+            personal=builder.slots.personal,
             **rest,
         )
 
@@ -223,18 +235,24 @@ class Planner:
         payload: str,
         groups: dict[str, tuple[Projection, list[FieldDetails]]],
         place: Hashable,
+        chosen: Chosen | None = None,
     ) -> Plan:
-        """The plan that renders objects inside a payload, each response key with its projection; the statement's
-        parameters begin with the ids, in the order of `groups`. `place` tells payloads of one operation apart."""
+        """The plan that renders objects inside a payload, each response key with its projection, by ids in the order of
+        `groups`. `place` tells payloads of one operation apart. With `chosen` its id comes last, and a last column says
+        whether it matches (null when it is not there); what does not match is rendered as null."""
         key = ("entity", place, actor.fingerprint, prepared.plan_key(variables.coerced))
         plan = prepared.plans.get(key)
         if plan is None:
             builder = Builder(self.world, prepared, variables, actor.permissions)
             columns = Columns()
-            for index, (response_key, (target, details)) in enumerate(groups.items()):
-                slot = builder.slots.add(("entity", index), "uuid", partial(_entity, index))
-                builder.touched.add((payload, details[0].node.name.value))
-                columns.add(response_key, builder.one(target, partial(_has_id, builder, slot), details))
+            for index, (response_key, (declared, details)) in enumerate(groups.items()):
+                target = self.world.registry.by_name[declared.name]  # with what leads back to it
+                name = details[0].node.name.value
+                builder.touched.add((payload, name))
+                where = chosen.where if chosen is not None and chosen.name == name else None
+                columns.add(response_key, builder.one(target, _nth(builder, index, where), details))
+            if chosen is not None:
+                columns.add("", _matches(builder, len(groups), chosen))
             self.world.access.check(builder.touched, actor.permissions)
             plan = columns.plan(builder)
             prepared.remember(key, plan)
@@ -243,6 +261,24 @@ class Planner:
 
 def _entity(index: int, variables: Variables, _actor: Actor) -> Any:
     return variables["entities"][index]
+
+
+def _nth(builder: Builder, index: int, where: Tree = None) -> Conditions:
+    """The object whose id is the entity with this number, if it matches."""
+    slot = builder.slots.add(("entity", index), "uuid", partial(_entity, index))
+
+    def conditions(row: Row) -> list[str]:
+        chosen = [where_sql(builder, row, where)] if where is not None else []
+        return [*_has_id(builder, slot, row), *chosen]
+
+    return conditions
+
+
+def _matches(builder: Builder, index: int, chosen: Chosen) -> str:
+    row = Row(chosen.target, builder.alias("t"))
+    test = f"{where_sql(builder, row, chosen.where)} IS TRUE" if chosen.where is not None else "true"
+    there = " AND ".join([*_nth(builder, index)(row), *builder.visible(row)])
+    return f'(SELECT {test} FROM "{chosen.target.table}" {row.alias} WHERE {there})'
 
 
 def _has_id(builder: Builder, slot: str, row: Row) -> list[str]:

@@ -1,13 +1,14 @@
 """A parsed and validated operation, and what it is compiled against."""
 
 import contextlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from graphql import (
+    SKIP,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -22,9 +23,11 @@ from graphql import (
     SelectionSetNode,
     VariableDefinitionNode,
     VariableNode,
+    Visitor,
     get_nullable_type,
     is_non_null_type,
     type_from_ast,
+    visit,
 )
 from graphql.execution.collect_fields import FragmentDetails
 
@@ -112,6 +115,27 @@ class Prepared:
     @property
     def name(self) -> str | None:
         return self.operation.name.value if self.operation.name else None
+
+    @property
+    def source(self) -> str:
+        """The text of the document."""
+        assert self.document.loc is not None
+        return self.document.loc.source.body
+
+    @cached_property
+    def times_used(self) -> Counter[str]:
+        """How often each variable stands in the document, definitions left aside."""
+        found: Counter[str] = Counter()
+
+        class Uses(Visitor):
+            def enter_variable_definition(self, *_: Any) -> Any:
+                return SKIP
+
+            def enter_variable(self, node: VariableNode, *_: Any) -> None:
+                found[node.name.value] += 1
+
+        visit(self.document, Uses())
+        return found
 
     def coerced_plainly(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
         """The coerced variables when each is of a built-in scalar type and given as just that; None when

@@ -16,7 +16,8 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Uuid, inspect, literal_column
+import strawberry
+from sqlalchemy import Uuid, cast, inspect, literal_column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql import ColumnElement
@@ -58,7 +59,8 @@ class FieldBase:
 @dataclass(kw_only=True)
 class Scalar(FieldBase):
     """A column or SQL expression. `python_type` is str, int, bool, date, datetime, Decimal, dict, a StrEnum or
-    list[str]; UUID is the entity's own id or, with `id_prefix`, another entity's."""
+    list[str]; UUID is the entity's own id or, with `id_prefix`, another entity's; ID is one of any type, whose prefix
+    and uuid are the columns `parts`."""
 
     python_type: Any = None
     nullable: bool = False
@@ -69,6 +71,7 @@ class Scalar(FieldBase):
     unique: bool = False
     search: bool = False
     id_prefix: str | None = None
+    parts: tuple[str, str] | None = None
 
 
 @dataclass(kw_only=True)
@@ -83,11 +86,13 @@ class ToOne(FieldBase):
 
 @dataclass(kw_only=True)
 class ToMany(FieldBase):
-    """A connection of the rows whose column `via` names this object, or that meet `on`."""
+    """A connection of the rows whose column `via` names this object, or that meet `on`. With `type`, that column
+    holds ids of several types, and the column `type` the prefix of each."""
 
     target: str
     via: str | None = None
     on: Join | None = None
+    type: str | None = None
 
 
 @dataclass
@@ -104,6 +109,7 @@ class Projection:
     logged: bool = False
     fields: dict[str, FieldBase] = field(default_factory=dict)
     implements: tuple[str, ...] = ()
+    named: str = ""
 
     @property
     def table(self) -> str:
@@ -154,6 +160,18 @@ def column(
         id_prefix=id_prefix,
         requires=requires,
         deprecated=deprecated,
+        logged=logged,
+    )
+
+
+def any_id(description: str, *, type: str, via: str, filter: bool = False, logged: bool = True) -> Any:
+    """The global id of something of any type: its prefix is in the column `type`, its uuid in the column `via`."""
+    return Scalar(
+        description=description,
+        python_type=strawberry.ID,
+        expression=lambda m, _: getattr(m, type) + "_" + cast(getattr(m, via), Text),
+        parts=(type, via),
+        filter=filter,
         logged=logged,
     )
 
@@ -251,11 +269,13 @@ def projection(
     visible: Expression | None = None,
     implements: tuple[str, ...] = (),
     logged: bool = False,
+    named: str = "",
 ) -> Callable[[type[Any]], Projection]:
     """Declare a projection of `model`. `prefix` starts its ids; `requires` guards the type wherever it appears;
     `default_order` names fields, "-" before one for descending; `visible` is a row predicate; `implements` names
     interfaces, beside `Node`. `logged` promises that every transaction that changes what it shows records an event,
-    in each organization that sees it."""
+    in each organization that sees it. `named` is the prefix under which others name its rows, when another projection
+    of the table is the one that they mean."""
 
     def declare(cls: type[Any]) -> Projection:
         description = pyinspect.cleandoc(cls.__doc__ or "")
@@ -263,6 +283,7 @@ def projection(
             raise TypeError(f"{cls.__name__} needs a docstring: it is the type's description")
         made = Projection(cls.__name__, description, model, prefix, requires, visible, default_order, logged)
         made.implements = implements
+        made.named = named or prefix
         own_id = Scalar(
             description=f"Global id, `{prefix}_…`.",
             python_type=UUID,

@@ -18,14 +18,17 @@ class Registry:
         for item in projections:
             if item.name in self.by_name or item.prefix in self.by_prefix:
                 raise TypeError(f"two projections are named {item.name} or have the prefix {item.prefix}")
-            self.by_name[item.name] = item
-            self.by_prefix[item.prefix] = item
+            # A copy: which connections lead back to it depends on what else there is.
+            own = replace(item, fields=dict(item.fields))
+            self.by_name[item.name] = own
+            self.by_prefix[item.prefix] = own
         self.facets = {item.name: item for item in facets}
         node = Abstract(NODE, "", members=tuple(self.by_name))
         self.abstracts = {NODE: node} | {item.name: self._with_members(item) for item in abstracts}
         taken = [*self.by_name, *self.facets, *self.abstracts]
         if len(taken) != len(set(taken)) or len(self.abstracts) != len(abstracts) + 1:
             raise TypeError("two types have one name")
+        self._add_inverses()
         self._check_edges()
         self._check_implementations()
 
@@ -36,6 +39,24 @@ class Registry:
             return item
         objects: list[Projection | Facet] = [*self.by_name.values(), *self.facets.values()]
         return replace(item, members=tuple(each.name for each in objects if item.name in each.implements))
+
+    def _add_inverses(self) -> None:
+        edges = [
+            (item, found)
+            for item in self.by_name.values()
+            for found in item.fields.values()
+            if isinstance(found, ToAny) and found.inverse and found.target in self.abstracts
+        ]
+        for item, found in edges:
+            assert found.inverse
+            name, description = found.inverse
+            back = ToMany(target=item.name, description=description, via=found.via, type=found.type)
+            for member in self.projections_of(found.target):
+                if member is item:
+                    continue  # nothing happens to what happened
+                if name in member.fields:
+                    raise TypeError(f"{member.name} has a field {name}: {item.name}.{found.name} leads back by it")
+                member.fields[name] = replace(back, name=name, attribute=name)
 
     def projections_of(self, abstract: str) -> list[Projection]:
         """The members that have a table: an edge finds them by their id."""

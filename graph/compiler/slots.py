@@ -25,6 +25,11 @@ class Slots:
     readers: list[Slot] = field(default_factory=list)
     _numbers: dict[Hashable, int] = field(default_factory=dict)
 
+    @property
+    def personal(self) -> bool:
+        """Whether the statement depends on who asks, beyond the organization and permissions."""
+        return any((("actor", name), ACTOR_CASTS[name]) in self._numbers for name in ("user_id", "session_id"))
+
     def add(self, source: Hashable, cast: str, reader: Slot) -> str:
         number = self._numbers.get((source, cast))
         if number is None:

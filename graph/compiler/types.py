@@ -63,6 +63,7 @@ OPERATORS: dict[Any, tuple[str, ...]] = {
     Decimal: COMPARABLE,
     bool: ("eq", "isNull"),
     UUID: ("eq", "ne", "in", "notIn", "isNull"),
+    strawberry.ID: ("eq", "ne", "in", "notIn", "isNull"),
     StrEnum: ("eq", "ne", "in", "notIn", "isNull"),
     list[str]: ("has", "isNull"),
 }
@@ -93,6 +94,7 @@ FILTER_NAMES: dict[Any, str] = {
     Decimal: "DecimalFilter",
     bool: "BooleanFilter",
     UUID: "IDFilter",
+    strawberry.ID: "IDFilter",
     list[str]: "StringListFilter",
 }
 

@@ -16,6 +16,15 @@ def prefix_of(text: str) -> str:
     return text.rpartition("_")[0]
 
 
+def parse(text: str) -> tuple[str, UUID]:
+    """The prefix and the uuid of an id of any type. Raises BadUserInputError for what is no id."""
+    prefix, _, rest = text.rpartition("_")
+    try:
+        return prefix, UUID(rest)
+    except ValueError:
+        raise BadUserInputError(f"{text[:80]!r} is not an id: expected a type prefix, '_' and a UUID.") from None
+
+
 def decode(prefix: str, text: str, kind: Callable[[str], UUID] = UUID) -> UUID:
     """The uuid of an id that must have this prefix; BadUserInputError says which was expected."""
     found, _, rest = text.rpartition("_")

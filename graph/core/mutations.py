@@ -19,7 +19,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from domain.context import Actor, Ctx
-from domain.errors import ConflictError, UserErrors
+from domain.errors import BadUserInputError, ConflictError, UserErrors
 from graph.compiler.projection import Declared, Projection
 from graph.compiler.types import TypeFactory, directives_for
 from graph.core.payloads import Payload, UserErrorType
@@ -86,15 +86,18 @@ class Mutation:
     async def _resolve(self, info: GraphQLResolveInfo[Any], **arguments: Any) -> Payload:
         run: Run = info.context
         try:
-            if self.guest:
-                return Payload(await self._as_guest(run, arguments))
-            return Payload(await self._in_tenant(run, info, arguments))
+            work = self._as_guest(run, arguments) if self.guest else self._in_tenant(run, info, arguments)
+            payload = Payload(await work)
         except UserErrors as refused:
-            return Payload({}, refused.errors)
+            payload = Payload({}, refused.errors)
         except (StaleDataError, IntegrityError) as error:
             raise ConflictError(CHANGED) from error
+        run.answered = True
+        return payload
 
     async def _as_guest(self, run: Run, arguments: dict[str, Any]) -> dict[str, Any]:
+        if run.session is not None:
+            raise BadUserInputError(f"`{self.name}` takes no Idempotency-Key: its answer is not kept. Send it without.")
         caller = run.caller
         guest = Guest(run.platform, caller.address, caller.user_agent, caller.device_id, caller.actor)
         values: dict[str, Any] = await self.function(guest, **arguments)
@@ -103,13 +106,13 @@ class Mutation:
 
     async def _in_tenant(self, run: Run, info: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> dict[str, Any]:
         parts = entity_parts(info, dict([self.entity] if self.entity else []))
-        async with run.platform.db.tenant(run.actor.org_id, run.actor.user_id) as session:
+        async with run.transaction() as session:
             result = await self.function(Ctx(run.actor, session), **arguments)
             await session.flush()
-            values: dict[str, Any] = result if isinstance(result, dict) else {}
-            if parts.plan and isinstance(result, UUID) and self.entity:
-                values |= parts.values(await _render(session, parts, {self.entity[0]: result}))
-        run.platform.committed()
+            name = self.entity[0] if self.entity else ""
+            values: dict[str, Any] = dict(result) if isinstance(result, dict) else {name: result}
+            if isinstance(shown := values.pop(name, None), UUID) and parts.plan:
+                values |= parts.values(await _render(session, parts, {name: shown}))
         return values
 
 
@@ -131,7 +134,8 @@ def mutation(
     entity: tuple[str, Declared] | None = None,
     payload: PayloadFields | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Mutation]:
-    """Declare a mutation of a signed-in actor: `function(ctx, …)` returns the entity's UUID (or payload values)."""
+    """Declare a mutation of a signed-in actor: `function(ctx, …)` returns the entity's UUID, or payload values (the
+    entity's UUID among them, under its name)."""
 
     def declare(function: Callable[..., Awaitable[Any]]) -> Mutation:
         return Mutation(

@@ -21,11 +21,11 @@ def description_of(function: Function) -> str:
     return text
 
 
-def arguments_of(factory: TypeFactory, function: Function) -> list[StrawberryArgument]:
-    """The GraphQL arguments of a function: all parameters but the first, each with a description."""
+def arguments_of(factory: TypeFactory, function: Function, *, skip: int = 1) -> list[StrawberryArgument]:
+    """The GraphQL arguments of a function: all parameters but the first (`skip`), each with a description."""
     hints = get_type_hints(function, include_extras=True)
     made = []
-    for parameter in list(inspect.signature(function).parameters.values())[1:]:
+    for parameter in list(inspect.signature(function).parameters.values())[skip:]:
         hint = hints[parameter.name]
         if parameter.name == "input":
             hint = Annotated[hint, strawberry.argument(description=INPUT_DESCRIPTION)]

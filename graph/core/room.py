@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from graph.compiler.projection import Declared
 from graph.compiler.roots import Root
+from graph.core.followed import Followed
 from graph.core.mutations import Mutation
 from graph.core.subscriptions import Subscription
+
+Listened: TypeAlias = Subscription | Followed
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Room:
     facets: list[Declared] = field(default_factory=list)
     queries: list[Root] = field(default_factory=list)
     mutations: list[Mutation] = field(default_factory=list)
-    subscriptions: list[Subscription] = field(default_factory=list)
+    subscriptions: list[Listened] = field(default_factory=list)
 
 
 def merge(rooms: Iterable[Room]) -> Room:

@@ -7,6 +7,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLResolveInfo
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
@@ -30,9 +31,34 @@ class Listener:
     actor: Actor
 
 
+def message_type(name: str) -> str:
+    return name[0].upper() + name[1:] + "Message"
+
+
+def subscription_field(
+    factory: TypeFactory,
+    name: str,
+    description: str,
+    requires: StrEnum | None,
+    fields: PayloadFields,
+    entities: dict[str, tuple[Projection, str]],
+    arguments: list[StrawberryArgument],
+) -> StrawberryField:
+    """A field of the type Subscription, and the type of its messages."""
+    members = [factory.field(kind, text, name=each) for each, (kind, text) in fields.items()]
+    members += [factory.field(f"{target.name} | None", text, name=each) for each, (target, text) in entities.items()]
+    made: Any = factory.make(message_type(name), members, f"One message of the subscription `{name}`.")
+    result = factory.field(
+        AsyncGenerator[made, None], description, name=name, directives=directives_for(requires), arguments=arguments
+    )
+    result.is_subscription = True
+    return result
+
+
 @dataclass(frozen=True)
 class Subscription:
-    """A root subscription, as its decorator declares it."""
+    """A root subscription with a source of its own, as its decorator declares it. What follows the log is a `Followed`,
+    which makes a message once for all who want the same."""
 
     name: str
     function: Callable[..., AsyncGenerator[dict[str, Any], None]]
@@ -43,21 +69,11 @@ class Subscription:
 
     def build(self, factory: TypeFactory) -> StrawberryField:
         """The Strawberry field, with a payload type of its own."""
-        payload = self.name[0].upper() + self.name[1:] + "Message"
-        members = [factory.field(kind, text, name=name) for name, (kind, text) in self.fields.items()]
-        members += [
-            factory.field(f"{target.name} | None", text, name=name) for name, (target, text) in self.entities.items()
-        ]
-        made: Any = factory.make(payload, members, f"One message of the subscription `{self.name}`.")
-        result = factory.field(
-            AsyncGenerator[made, None],
-            self.description,
-            name=self.name,
-            directives=directives_for(self.requires),
+        arguments = arguments_of(factory, self.function)
+        result = subscription_field(
+            factory, self.name, self.description, self.requires, self.fields, self.entities, arguments
         )
-        result.is_subscription = True
         result.base_resolver = with_info(self._resolve)
-        result.arguments = arguments_of(factory, self.function)
         return result
 
     def _resolve(self, info: GraphQLResolveInfo[Any], **arguments: Any) -> AsyncIterator[Payload]:

@@ -1,6 +1,11 @@
 """The event log in the graph."""
 
 from graph.core.room import Room
-from graph.events import log
+from graph.events import archives, log
 
-ROOM = Room(projections=[log.Event], queries=log.QUERIES, subscriptions=log.SUBSCRIPTIONS)
+ROOM = Room(
+    projections=[log.Event, archives.EventArchive],
+    queries=[*log.QUERIES, *archives.QUERIES],
+    mutations=archives.MUTATIONS,
+    subscriptions=log.SUBSCRIPTIONS,
+)

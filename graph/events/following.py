@@ -1,4 +1,5 @@
-"""Following the log for a subscription: replay after a cursor, then live, with a cursor for each event."""
+"""Following the log for a subscription of one person that cannot be declared (`graph.core.followed`): replay after a
+cursor, then live, with a cursor for each event. Its messages are made for each subscriber."""
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
@@ -10,13 +11,15 @@ import strawberry
 
 from domain.events.cursors import Cursors
 from domain.events.reading import EventRow
+from graph.core.followed import CURSOR
 from graph.core.subscriptions import Listener
+
+__all__ = ["CURSOR", "After", "Change", "changes"]
 
 After: TypeAlias = Annotated[
     str | None,
     strawberry.argument(description="A `cursor` got before: what happened after it comes first. Null: from now on."),
 ]
-CURSOR = (str, "Where this message stands in the log: pass it as `after` to go on behind it.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,5 +7,5 @@ ROOM = Room(
     projections=[aircraft_types.AircraftType, aircraft.Aircraft, utilisation.UtilisationEntry],
     queries=[*aircraft_types.QUERIES, *aircraft.QUERIES, *utilisation.QUERIES],
     mutations=[*aircraft_types.MUTATIONS, *aircraft.MUTATIONS, *utilisation.MUTATIONS],
-    subscriptions=aircraft.SUBSCRIPTIONS,
+    subscriptions=[*aircraft_types.SUBSCRIPTIONS, *aircraft.SUBSCRIPTIONS],
 )

@@ -1,7 +1,5 @@
 """Aircraft in the graph."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -22,9 +20,7 @@ from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
 from graph.core.mutations import mutation
-from graph.core.subscriptions import Listener, subscription
-from graph.events.following import CURSOR, After, changes
-from graph.events.log import Event
+from graph.events.changed import changed
 from graph.fleet.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 
 describe(
@@ -185,37 +181,10 @@ async def delete_aircraft(ctx: Ctx, id: AircraftId, expected_version: Version) -
     return {"deletedId": ids.encode("ac", deleted)}
 
 
-@subscription(
-    requires=Permission.FLEET_READ,
-    entities={
-        "aircraft": (Aircraft, "The aircraft as it is when the message is made; null once it is deleted."),
-        "event": (Event, "What happened; needs the permission EVENT_READ."),
-    },
-    payload={"cursor": CURSOR, "type": (str, 'What happened, as in "aircraft.updated".')},
-)
-async def aircraft_changed(listener: Listener, id: AircraftId, after: After = None) -> AsyncGenerator[dict[str, Any]]:
-    """Every change of one aircraft, its utilisation too, as it happens, and before that those after the cursor
-    `after`. Ends after the message that it was deleted; NOT_FOUND when there is no such aircraft."""
-    aircraft_id = ids.decode("ac", id)
-    if after is None:
-        async with listener.platform.db.tenant(listener.actor.org_id, listener.actor.user_id) as session:
-            await aircraft.access(Ctx(listener.actor, session), aircraft_id)
-    async with aclosing(changes(listener, after=after, target_type="ac", target_ids={aircraft_id})) as found:
-        async for change in found:
-            yield {
-                "cursor": change.cursor,
-                "type": change.event.type,
-                "event": change.event.id,
-                "aircraft": aircraft_id,
-            }
-            if change.event.type == "aircraft.deleted":
-                return
-
-
 aircraft_aggregate = aggregate(
     "aircraftAggregate", Aircraft, "Counts and totals of the fleet, by status, type, base or time."
 )
 
 QUERIES = [one_aircraft, aircraft_list, aircraft_aggregate]
 MUTATIONS = [create_aircraft, update_aircraft, set_aircraft_status, delete_aircraft]
-SUBSCRIPTIONS = [aircraft_changed]
+SUBSCRIPTIONS = [changed(Aircraft)]

@@ -15,6 +15,7 @@ from graph.compiler.roots import many, one
 from graph.core import ids
 from graph.core.enums import describe
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 
 describe(
@@ -126,3 +127,4 @@ async def delete_aircraft_type(ctx: Ctx, id: TypeId, expected_version: Version) 
 
 QUERIES = [aircraft_type, aircraft_type_list]
 MUTATIONS = [create_aircraft_type, update_aircraft_type, delete_aircraft_type]
+SUBSCRIPTIONS = [changed(AircraftType)]

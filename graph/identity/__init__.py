@@ -31,4 +31,11 @@ ROOM = Room(
         *memberships.MUTATIONS,
         *roles.MUTATIONS,
     ],
+    subscriptions=[
+        *users.SUBSCRIPTIONS,
+        *organizations.SUBSCRIPTIONS,
+        *departments.SUBSCRIPTIONS,
+        *memberships.SUBSCRIPTIONS,
+        *roles.SUBSCRIPTIONS,
+    ],
 )

@@ -15,6 +15,7 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import many, one
 from graph.core import ids
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
@@ -96,7 +97,7 @@ Version = Annotated[int, strawberry.argument(description=EXPECTED_VERSION)]
     payload={"deletedId": (strawberry.ID | None, "The department that is gone.")},
 )
 async def delete_department(ctx: Ctx, id: DepartmentId, expected_version: Version) -> dict[str, Any]:
-    """Delete a department; its people stay members of the organization."""
+    """Delete a department with what was said in its feed; its people stay members of the organization."""
     deleted = await departments.delete(ctx, ids.decode("dep", id), expected_version=expected_version)
     return {"deletedId": ids.encode("dep", deleted)}
 
@@ -123,3 +124,4 @@ MUTATIONS = [
     set_department_member,
     remove_department_member,
 ]
+SUBSCRIPTIONS = [changed(Department)]

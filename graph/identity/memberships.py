@@ -16,6 +16,7 @@ from graph.compiler.projection import column, computed, projection, to_many, to_
 from graph.compiler.roots import many, one
 from graph.core import ids
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.identity.enums import BuiltInRole
 from graph.identity.inputs import EXPECTED_VERSION
 
@@ -97,3 +98,4 @@ async def remove_member(ctx: Ctx, id: MemberId, expected_version: Version) -> UU
 
 QUERIES = [member, members]
 MUTATIONS = [add_member, change_member_roles, remove_member]
+SUBSCRIPTIONS = [changed(Membership)]

@@ -17,6 +17,7 @@ from domain.permissions import Permission
 from graph.compiler.projection import column, computed, projection
 from graph.compiler.roots import many, one_self
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
@@ -47,6 +48,10 @@ class Organization:
         requires=Permission.ORGANIZATION_READ,
     )
     max_sessions = column("How many sessions a person may have at once.", requires=Permission.ORGANIZATION_READ)
+    event_retention_months = column(
+        "How many whole months it keeps its events, beside the one that has begun; null is for ever.",
+        requires=Permission.ORGANIZATION_READ,
+    )
     # The operator of the platform sets it, by SQL and without an event.
     plan = column(
         "How much its people may ask for.",
@@ -122,3 +127,4 @@ def _time(text: str, field: str) -> time:
 
 QUERIES = [organization, organization_list]
 MUTATIONS = [update_organization]
+SUBSCRIPTIONS = [changed(Organization, requires=Permission.ORGANIZATION_READ)]

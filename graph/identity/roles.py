@@ -15,6 +15,7 @@ from graph.compiler.projection import column, computed, projection, to_many
 from graph.compiler.roots import many, one
 from graph.core import ids
 from graph.core.mutations import mutation
+from graph.events.changed import changed
 from graph.identity.inputs import EXPECTED_VERSION, given
 
 
@@ -89,3 +90,4 @@ async def delete_role(ctx: Ctx, id: RoleId, expected_version: Version) -> dict[s
 
 QUERIES = [role, role_list]
 MUTATIONS = [create_role, update_role, delete_role]
+SUBSCRIPTIONS = [changed(Role)]

@@ -17,6 +17,7 @@ from domain.permissions import Permission
 from graph.compiler.projection import ActorBinds, column, computed, projection, to_many, to_one
 from graph.compiler.roots import many, one, one_self
 from graph.core.mutations import Guest, mutation, public_mutation
+from graph.events.changed import changed
 from graph.identity.gate import gate_of
 from graph.identity.inputs import EXPECTED_VERSION, given
 
@@ -56,7 +57,7 @@ def _own_roles(me: Any, actor: ActorBinds) -> Any:
     )
 
 
-@projection(UserRow, prefix="vwr", visible=lambda m, actor: m.id == actor.user_id, logged=True)
+@projection(UserRow, prefix="vwr", visible=lambda m, actor: m.id == actor.user_id, logged=True, named="usr")
 class Viewer:
     """You, signed in: who you are, where you work and what you may do there."""
 
@@ -211,3 +212,4 @@ async def update_profile(ctx: Ctx, input: UpdateProfileInput) -> UUID:
 
 QUERIES = [viewer, user, user_list]
 MUTATIONS = [register, verify_email, request_verification, request_password_reset, reset_password, update_profile]
+SUBSCRIPTIONS = [changed(User, requires=Permission.MEMBER_READ)]

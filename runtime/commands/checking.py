@@ -74,7 +74,7 @@ def test(
         typer.Option(
             "--thorough",
             help="Compare 5,000 generated operations with the reference executor instead of 1,000, under every "
-            "built-in role, and other ones at each run.",
+            "built-in role, and other ones at each run; and kill the servers under load, at full size.",
         ),
     ] = False,  # noqa: PT028 - a command, not a test
 ) -> None:

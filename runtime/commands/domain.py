@@ -56,7 +56,10 @@ def verify(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Check the hash chain of the event log, and name the first event that was changed, deleted or slipped in."""
+    """Check the hash chain of the event log, and name the first event that was changed, deleted or slipped in.
+
+    Where events were archived, the archives are checked, and that the log follows the last of them.
+    """
     from domain.events.audit import verify as check
 
     report = run(check(load(data), organization, progress=lambda done: tell(f"{done} events checked")))
@@ -64,7 +67,8 @@ def verify(
         found = (
             f"BROKEN at {chain.broken.seq}: {chain.broken.message}" if chain.broken else f"intact, hash {chain.hash}"
         )
-        print(f"{chain.slug or chain.org_id}: {chain.events} events, {found}")
+        archived = f" after {chain.archived} archived" if chain.archived else ""
+        print(f"{chain.slug or chain.org_id}: {chain.events} events{archived}, {found}")
     if not report.intact:
         raise CommandError("The event log was tampered with.")
 

@@ -12,7 +12,7 @@ from runtime.servers.postgres import LOGIN
 from runtime.servers.throwaway import Throwaway, with_database
 from runtime.settings import Settings
 
-OLD, NAME = "0003", "migrations"
+OLD, ONLINE, NAME = "0003", "0007", "migrations"
 OURS = "n.nspname = 'public' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
 # Everything about a schema that somebody could notice, as lines of text.
 SCHEMA = f"""
@@ -84,10 +84,10 @@ def test_there_and_back_with_data(database: Migrated) -> None:
 
 def test_one_that_was_killed_is_repeated(database: Migrated) -> None:
     """What runs outside of a transaction was done, and the revision was not written yet; an index is unfinished."""
-    upgrade(database.settings)
+    upgrade(database.settings, ONLINE)
     whole = database.schema()
     database.ask("UPDATE alembic_version SET version_num = '0006'")
     database.ask("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_users_search'::regclass")
     database.ask("DROP INDEX ix_aircraft_search")
-    upgrade(database.settings)
+    upgrade(database.settings, ONLINE)
     assert database.schema() ^ whole == set()

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import strawberry
+
 from graph.compiler.abstract import NODE, ToAny, member_key
 from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import Projection, Scalar, ToMany, ToOne
@@ -337,6 +339,7 @@ SAMPLES: dict[Any, Any] = {
     int: 3,
     bool: True,
     UUID: UUID(int=1),
+    strawberry.ID: f"ac_{UUID(int=1)}",
     Decimal: Decimal("1.5"),
     date: date(2026, 1, 31),
     datetime: datetime.fromisoformat("2026-01-31T12:00:00+00:00"),

@@ -8,6 +8,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.collaboration.feed import FeedMessage, FeedPosition
+from db.collaboration.notifications import Notification, NotificationKind, NotificationMail, NotificationPreference
+from db.collaboration.presence import Presence, PresenceState
+from db.events.archives import EventArchive
 from db.events.log import EventLog
 from db.fleet.aircraft import Aircraft, AircraftStatus
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
@@ -44,7 +48,9 @@ async def populate(engine: AsyncEngine) -> None:
         for index, org in enumerate(ORGS):
             await _identity(connection, rng, org, index)
             await _fleet(connection, rng, org, index)
+            await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
+            await _notifications(connection, rng, org, index)
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -66,7 +72,15 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
     await _add(
         connection,
         Organization,
-        [{**organization, "modules": [], "time_zone": ["Europe/Berlin", "America/St_Johns"][index], **stamped(rng)}],
+        [
+            {
+                **organization,
+                "modules": [],
+                "time_zone": ["Europe/Berlin", "America/St_Johns"][index],
+                "event_retention_months": [None, 24][index],
+                **stamped(rng),
+            }
+        ],
     )
     users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]  # two of them in both
     members = [
@@ -167,6 +181,45 @@ def _entry(rng: random.Random, org: UUID, index: int, n: int, aircraft: list[dic
     }
 
 
+async def _collaboration(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    """Messages in the organization's channel and in three of four departments, edited and deleted ones among them;
+    people who have read some, all, or nothing; presences of half the people."""
+    users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]
+    places = [None, *(uid(index, 3, n) for n in range(3))]
+    messages = [
+        {
+            "id": uid(index, 13, n),
+            "org_id": org,
+            "department_id": places[n % 4],
+            "number": n // 4 + 1,
+            "author_id": rng.choice([None, *users]),
+            "text": None if n % 7 == 0 else rng.choice(NAMES),
+            "edited_at": rng.choice([None, START]),
+            "deleted_at": START if n % 7 == 0 else None,
+            **stamped(rng),
+        }
+        for n in range(30)
+    ]
+    await _add(connection, FeedMessage, messages)
+    read = [
+        {"org_id": org, "user_id": user, "department_id": place, "number": rng.randint(0, 8)}
+        for user in users[::2]
+        for place in places[:3]
+    ]
+    await _add(connection, FeedPosition, read)
+    presences = [
+        {
+            "id": uid(index, 14, n),
+            "org_id": org,
+            "user_id": user,
+            "state": rng.choice(list(PresenceState)),
+            "since": moment(rng),
+        }
+        for n, user in enumerate(users[::2])
+    ]
+    await _add(connection, Presence, presences)
+
+
 async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
     """Events on every type of thing, on things that are gone, and (which no command would write) on another
     organization's; by people of the organization, by strangers, superusers and the platform."""
@@ -193,10 +246,67 @@ async def _events(connection: AsyncConnection, rng: random.Random, org: UUID, in
     for row in rows[::5]:
         row["actor_id"] = row["impersonator_id"] = stranger
     await _add(connection, EventLog, rows)
+    archives = [
+        {
+            "id": uid(index, 11, n),
+            "org_id": org,
+            "from_seq": n * 10 + 1,
+            "to_seq": n * 10 + 10,
+            "previous_hash": "0" * 64,
+            "last_hash": "2" * 64,
+            "count": 10,
+            "digest": "3" * 64,
+            "archived_at": START + timedelta(days=n // 2),
+            "hash": "4" * 64,
+        }
+        for n in range(5)
+    ]
+    await _add(connection, EventArchive, archives)
+
+
+async def _notifications(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+    """For two people of the organization, one of whom is in both: read, unread, by mail only, about what is gone."""
+    kinds, targets = list(NotificationKind), _targets(org, index)
+    rows = [
+        {
+            "id": uid(index, 11, 2 * n + place),
+            "org_id": org,
+            "user_id": uid(0, 1, person),
+            "event_id": uid(index, 9, n),
+            "sequence": n + 1,
+            "kind": kinds[n % len(kinds)],
+            "text": rng.choice(['Ada set "D-A00A" to STORED.', "日本", "a\nb"]),
+            "target_type": target_type,
+            "target_id": target_id,
+            "actor_id": rng.choice([None, uid(0, 1, 6), uid(0, 1, 13 - index * 13)]),
+            "in_app": rng.choice([True, True, True, False]),
+            "occurred_at": moment(rng),
+            "created_at": moment(rng),
+            "read_at": rng.choice([None, moment(rng)]),
+        }
+        for n, (target_type, target_id) in enumerate(targets)
+        for place, person in enumerate((6, 7))
+    ]
+    await _add(connection, Notification, rows)
+    await _add(connection, NotificationMail, [{"id": row["id"], "org_id": org} for row in rows[::3]])
+    said = [("SECURITY", "MAIL", False), ("FEED_MESSAGE", "MAIL", True), ("MEMBERSHIP", "IN_APP", False)]
+    preferences = [
+        {
+            "id": uid(index, 12, n),
+            "org_id": org,
+            "user_id": uid(0, 1, 6),
+            "kind": kind,
+            "channel": to,
+            "enabled": enabled,
+        }
+        for n, (kind, to, enabled) in enumerate(said)
+    ]
+    await _add(connection, NotificationPreference, preferences)
 
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
-    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10}
+    kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
+    kinds |= {"fm": 13, "prs": 14}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

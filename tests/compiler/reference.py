@@ -170,6 +170,8 @@ class Reference:
         assert edge.via
         if isinstance(edge, ToOne):
             return bool(other.row.id == getattr(source.row, edge.via))
+        if edge.type is not None and getattr(other.row, edge.type) != source.projection.named:
+            return False
         return bool(getattr(other.row, edge.via) == source.row.id)
 
     def value(self, source: Object, scalar: Scalar) -> Any:

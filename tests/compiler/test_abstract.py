@@ -227,6 +227,11 @@ class Spare:
         (lambda: to_any("Node", "x"), "give `type` and `via`, or `cases`"),
         (lambda: to_any("Node", "x", via="target_id"), "give `type` and `via`, or `cases`"),
         (lambda: to_any("Node", "x", type="t", via="v", cases=[case("Entry")]), "give `type` and `via`, or `cases`"),
+        (lambda: to_any("Node", "x", cases=[case("Entry", via="id")], inverse=("back", "x")), "only one by `type`"),
+        (
+            lambda: to_any("Any", "x", type="target_type", via="target_id", inverse=("seq", "x")),
+            "Entry has a field seq: Bad.wrong leads back by it",
+        ),
         (lambda: to_any("Nobody", "x", type="target_type", via="target_id"), "no interface and no union"),
         (lambda: to_any("Node", "x", type="target_kind", via="target_id"), "no column target_kind"),
         (lambda: to_any("Node", "x", cases=[case("Entry", via="nothing")]), "no column nothing"),

@@ -17,7 +17,7 @@ from graph.schema import build_schema
 from tests.compiler.conftest import World, actor
 
 # Lists that are short by nature (an organization's own roles, a person's sessions) are read whole and sorted.
-SHORT = {"organizations", "sessions", "roles", "departments", "members", "users", "aircraftTypes"}
+SHORT = {"organizations", "feedChannels", "sessions", "roles", "departments", "members", "users", "aircraftTypes"}
 
 
 def cases() -> Iterator[tuple[str, str]]:
@@ -60,6 +60,28 @@ async def test_a_page_is_found_by_an_index(world: World, name: str, order: str) 
     assert not [node for node in found if node["Node Type"] == "Seq Scan"], name
     if name not in SHORT:
         assert not [node for node in found if node["Node Type"] in ("Sort", "Incremental Sort")], (name, order)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{ events(first: 5, where: {targetId: {eq: "ac_019a0000-0000-7000-8000-000000000000"}}) { nodes { id } } }',
+        '{ events(first: 5, where: {type: {eq: "aircraft.updated"}}) { nodes { id } } }',
+        '{ events(first: 5, where: {actor: {user: {id: {eq: "usr_019a0000-0000-7000-8000-000000000000"}}}})'
+        " { nodes { id } } }",
+        '{ events(first: 5, where: {occurredAt: {gte: "2026-01-01T00:00:00Z"}}, orderBy: [{occurredAt: ASC}])'
+        " { nodes { id } } }",
+        "{ aircraftList(first: 5) { nodes { history(first: 5) { nodes { id } } } } }",
+        '{ viewer { history(first: 5, where: {type: {eq: "user.updated"}}) { nodes { id } } } }',
+    ],
+)
+async def test_the_log_is_filtered_by_an_index(world: World, document: str) -> None:
+    found = await explain(world, document)
+    scans = [node for node in found if node["Node Type"] in ("Seq Scan", "Sort", "Incremental Sort")]
+    assert not scans, scans
+    conditions = [str(node.get("Index Cond")) for node in found if "event_log" in node.get("Relation Name", "")]
+    assert conditions
+    assert all("org_id" in condition and condition.count("=") > 1 for condition in conditions), conditions
 
 
 @pytest.mark.parametrize("use", ["filter", "order"])

@@ -28,7 +28,7 @@ class TestPage:
         assert "unsafe" not in policy
         assert "*" not in policy
         scripts = re.findall(r"<script[^>]*>", first.text)
-        assert len(scripts) == 4
+        assert len(scripts) == 5
         assert all(f'nonce="{nonce}"' in script and " src=" in script for script in scripts)
         assert not re.search(r"\son\w+=|https?://", first.text)
         assert first.headers["cache-control"] == "no-store"
@@ -59,7 +59,7 @@ class TestPage:
     async def test_files_are_kept_for_ever_at_their_version(self, http: httpx.AsyncClient) -> None:
         page = (await http.get("/graphql", headers={"accept": BROWSER})).text
         urls = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
-        assert len(urls) == 6
+        assert len(urls) == 7
         for url in urls:
             answer = await http.get(url, headers={"accept-encoding": "gzip, br"})
             assert answer.headers["content-encoding"] == "br"

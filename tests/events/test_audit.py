@@ -69,6 +69,19 @@ async def test_an_untouched_log_verifies(own: Database, org: UUID) -> None:
     assert {chain.events for chain in report.chains} == {10, 3}
 
 
+async def test_the_relay_escapes_as_the_audit_does(own: Database, system: Connection) -> None:
+    """PostgreSQL renders what the relay hashes, orjson what the audit does: for every character the same."""
+    org = uuid7()
+    characters = "".join(chr(code) for code in (*range(1, 0x180), 0x2028, 0x2029, 0xFEFF, 0xFFFD, 0x1F6E9, 0x10FFFF))
+    await write(
+        own, org, type=characters, target_type='a"b\\c', before={characters: [None, 1.5]}, after={"": characters}
+    )
+    await write(own, org, actor_id=None, before=None, after=None, occurred_at=datetime(999, 1, 2, 3, 4, 5, 6, UTC))
+    assert await Relay(own, None).move(system) == 2
+    [chain] = (await verify(own.settings)).chains
+    assert chain.intact, chain.broken
+
+
 async def test_an_outsider_can_recompute_the_chain_from_its_description(org: UUID, admin: Connection) -> None:
     previous = "0" * 64
     for row in await admin.fetch(

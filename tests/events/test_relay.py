@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from db.events import outbox
 from db.events.connection import Connection, libpq_url
 from db.session import Database
-from domain.events.relay import LOCK, Relay
+from domain.events.relay import LOCK, LOCKED, Relay
 from runtime import hints
 from runtime.servers.valkey import Valkey
 from tests.factories.events import event, running, until, write
@@ -122,6 +122,14 @@ async def test_only_the_holder_of_the_lock_works(own: Database, system: Connecti
         await admin.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         assert await Relay(own, None).move(system) == 0
     assert await Relay(own, None).move(system) == 1
+
+
+async def test_a_batch_is_durable_before_it_is_seen(system: Connection) -> None:
+    """Throw-away servers acknowledge commits early; the relay's are not."""
+    async with system.transaction():
+        assert await system.fetchval(LOCKED, LOCK)
+        assert await system.fetchval("SHOW synchronous_commit") == "on"
+    assert await system.fetchval("SHOW synchronous_commit") == "off"
 
 
 async def test_it_outlives_lost_connections(own: Database, system: Connection, admin: Connection) -> None:

@@ -7,13 +7,19 @@ from typing import Any
 import orjson
 import pytest
 
+from db.events.connection import Connection
+from db.identity.memberships import Membership as MembershipRow
 from db.session import Database
 from domain.context import Actor, Ctx
 from domain.events.cursors import Cursors
+from domain.events.reading import read_head
 from domain.permissions import Permission
 from graph import events, identity
+from graph.compiler.projection import column, projection
 from graph.context import Platform
-from graph.core.room import merge
+from graph.core.followed import Select, followed
+from graph.core.room import Room, merge
+from graph.events.changed import changed
 from graph.operations import Caller, OperationRequest
 from graph.schema import BuiltSchema
 from runtime.settings import Settings
@@ -152,3 +158,102 @@ async def test_another_organization_hears_and_sees_nothing(world: World, fresh_s
     assert not {e["id"] for e in mine} & {e["id"] for e in theirs}
     node = await world.ask("query ($id: ID!) { event(id: $id) { type } }", stranger, id=mine[0]["id"])
     assert node["data"]["event"] is None
+
+
+async def test_it_outlives_lost_database_connections(world: World, admin: Connection) -> None:
+    begin = await read_head(world.platform.db, world.me.org_id)
+    cursor = Cursors.from_settings(world.platform.settings).encode(
+        await world.platform.live.epoch(), world.me.org_id, begin
+    )
+    async with aclosing(world.messages(after=cursor)) as found:  # type: ignore[type-var]
+        for number in range(1, 5):
+            async with world.platform.db.tenant(world.who.org_id, world.who.user_id) as session:
+                Ctx(world.who, session).record("thing.made", "usr", world.me.user_id)
+            message = await anext(found)
+            assert message["data"]["events"]["event"]["sequence"] == begin + number
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+
+async def test_filtering_needs_what_reading_needs(world: World) -> None:
+    lesser = Actor(world.who.org_id, world.who.user_id, world.who.permissions - {Permission.MEMBER_READ})
+    inside = "{members: {some: {user: {state: {isNull: false}}}}}"
+    request = OperationRequest(f"subscription {{ departmentChanged(where: {inside}) {{ cursor }} }}")
+    stream = world.platform.engine.subscribe(request, Caller(lesser))
+    refused = orjson.loads((await anext(stream)).body)
+    await stream.aclose()
+    assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert "User.state needs MEMBER_READ" in refused["errors"][0]["message"]
+
+
+@projection(
+    MembershipRow,
+    prefix="mine",
+    requires=Permission.MEMBER_READ,
+    default_order=("id",),
+    visible=lambda row, who: row.user_id == who.user_id,
+)
+class OwnPlace:
+    """A membership that only the person sees."""
+
+    roles = column("The keys of all roles.")
+
+
+MINE = "subscription ($after: String) { ownPlaceChanged(after: $after) { id ownPlace { roles } } }"
+
+
+async def test_what_depends_on_the_person_is_shared_with_nobody(own: Database, fresh_settings: Settings) -> None:
+    """What a row predicate hides is not told, and each person has a rendering of their own."""
+    me = await owner(own, fresh_settings)
+    other = await person(own, fresh_settings, me.org_id)
+    room = merge([identity.ROOM, events.ROOM, Room(projections=[OwnPlace], subscriptions=[changed(OwnPlace)])])
+    platform = Platform(fresh_settings, BuiltSchema(room))
+    await platform.start()
+    mine, theirs = await actor(own, me), await actor(own, other)
+    cursor = Cursors.from_settings(fresh_settings).encode(
+        await platform.live.epoch(), me.org_id, await read_head(own, me.org_id)
+    )
+    request = OperationRequest(MINE, None, {"after": cursor})
+    streams = [platform.engine.subscribe(request, Caller(who)) for who in (mine, theirs)]
+    async with own.tenant(me.org_id, me.user_id) as session:
+        ctx = Ctx(mine, session)
+        for who in (me, other, me):
+            assert who.membership_id
+            ctx.record("place.touched", "mine", who.membership_id)
+    for stream, who, times in ((streams[0], me, 2), (streams[1], other, 1)):
+        for _ in range(times):
+            message = orjson.loads((await anext(stream)).body)["data"]["ownPlaceChanged"]
+            assert message == {"id": f"mine_{who.membership_id}", "ownPlace": {"roles": ["OWNER"]}}
+        await stream.aclose()
+    await platform.close()
+
+
+@followed(personal=True, payload={"mine": (bool, "Always true.")})
+def own_events(actor: Actor) -> Select:
+    """What one did oneself."""
+    return lambda event: {"mine": True} if event.actor_id == actor.user_id else None
+
+
+async def test_a_personal_subscription_knows_its_person(own: Database, fresh_settings: Settings) -> None:
+    me = await owner(own, fresh_settings)
+    other = await person(own, fresh_settings, me.org_id)
+    room = merge([identity.ROOM, events.ROOM, Room(subscriptions=[own_events])])
+    platform = Platform(fresh_settings, BuiltSchema(room))
+    await platform.start()
+    mine, theirs = await actor(own, me), await actor(own, other)
+    cursors, epoch = Cursors.from_settings(fresh_settings), await platform.live.epoch()
+    begin = await read_head(own, me.org_id)
+    document = "subscription ($after: String) { ownEvents(after: $after) { cursor mine } }"
+    request = OperationRequest(document, None, {"after": cursors.encode(epoch, me.org_id, begin)})
+    streams = [platform.engine.subscribe(request, Caller(who)) for who in (mine, theirs)]
+    for who in (mine, theirs):
+        async with own.tenant(me.org_id, who.user_id) as session:
+            Ctx(who, session).record("thing.made", "usr", me.user_id)
+    found = [orjson.loads((await anext(stream)).body)["data"]["ownEvents"] for stream in streams]
+    assert [each["mine"] for each in found] == [True, True]
+    assert [cursors.decode(each["cursor"], epoch, me.org_id) - begin for each in found] == [1, 2]
+    for stream in streams:
+        await stream.aclose()
+    await platform.close()

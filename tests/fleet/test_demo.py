@@ -1,6 +1,5 @@
 """The demo's fleet."""
 
-
 import pytest
 from sqlalchemy import func, select
 

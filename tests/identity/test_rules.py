@@ -182,9 +182,19 @@ def test_owners_may_do_everything() -> None:
     assert roles.permissions_of([roles.OWNER], {}) == everything
 
 
-@pytest.mark.parametrize("key", ["VIEWER", "AUDITOR", "SAFETY_MANAGER", "TECHNICIAN", "STORES", "CLIENT"])
-def test_roles_that_only_read(key: str) -> None:
-    assert all(permission.endswith("_READ") for permission in roles.permissions_of([key], {}))
+@pytest.mark.parametrize(
+    ("key", "beside"),
+    [
+        ("VIEWER", set()),
+        ("AUDITOR", set()),
+        ("CLIENT", set()),
+        ("SAFETY_MANAGER", {"FEED_POST"}),
+        ("TECHNICIAN", {"FEED_POST"}),
+        ("STORES", {"FEED_POST"}),
+    ],
+)
+def test_roles_that_only_read_and_talk(key: str, beside: set[str]) -> None:
+    assert {name for name in roles.permissions_of([key], {}) if not name.endswith("_READ")} == beside
 
 
 @pytest.mark.parametrize(

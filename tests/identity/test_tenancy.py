@@ -170,7 +170,8 @@ async def test_an_answer_read_before_a_revocation_is_not_kept(db: Database, two:
     """The revocation arrives between reading the session and keeping the answer."""
     resolver = two[0]
     reading = asyncio.create_task(resolver.actor(owner.token))
-    await asyncio.sleep(0)
+    for _ in range(2):  # until it is asked, and no longer
+        await asyncio.sleep(0)
     resolver._revoke(Revocation(Scope.SESSION, owner.session_id))
     assert await reading
     assert resolver.cached(owner.token) is None

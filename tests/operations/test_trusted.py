@@ -31,7 +31,9 @@ query Fleet { aircraftList(first: 3) { nodes { ...Plane } } }
 query OnePlane($id: ID!) { aircraft(id: $id) { ...Plane type { ...Kind } } }
 fragment Plane on Aircraft { id registration }
 """
-KINDS = "fragment Kind on AircraftType { model } subscription Listen($id: ID!) { aircraftChanged(id: $id) { cursor } }"
+KINDS = (
+    "fragment Kind on AircraftType { model } subscription Listen($id: ID!) { aircraftChanged(ids: [$id]) { cursor } }"
+)
 
 
 def push(settings: Settings, *files: Path, flags: tuple[str, ...] = ("--json",)) -> subprocess.CompletedProcess[str]:

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,21 +19,9 @@ from runtime.paths import PROJECT
 from runtime.servers.valkey import Valkey
 from runtime.settings import Settings
 from tests.factories.events import running, until, write
-from tests.factories.jobs import ask, job_row
+from tests.factories.jobs import ask, job_row, working
 from workers import upkeep
 from workers.jobs import JobContext, job
-from workers.main import serve
-
-
-@asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(serve(settings, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 5)
 
 
 async def done(db: Database, job_id: UUID) -> bool:

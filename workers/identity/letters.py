@@ -38,13 +38,18 @@ async def write(ctx: JobContext, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def render(template: mails.Template, values: dict[str, str]) -> tuple[str, str]:
-    """Subject (the first line) and text of a mail. KeyError when a value is missing."""
+    """Subject and text of a mail about an account."""
+    return fill(FOLDER / f"{template}.txt", values)
+
+
+def fill(path: Path, values: dict[str, str]) -> tuple[str, str]:
+    """Subject (the first line) and text of a mail from its template. KeyError when a value is missing."""
     # A line break in a name must not begin another header or paragraph.
-    filled = _text(template).substitute({key: " ".join(value.split()) for key, value in values.items()})
+    filled = _text(path).substitute({key: " ".join(value.split()) for key, value in values.items()})
     subject, _, text = filled.partition("\n")
     return subject.strip(), text.strip() + "\n"
 
 
 @lru_cache
-def _text(template: mails.Template) -> Text:
-    return Text((FOLDER / f"{template}.txt").read_text(encoding="utf-8"))
+def _text(path: Path) -> Text:
+    return Text(path.read_text(encoding="utf-8"))

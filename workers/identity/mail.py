@@ -3,6 +3,8 @@
 import asyncio
 import os
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from pathlib import Path
@@ -20,6 +22,10 @@ log = get_logger(__name__)
 SMTP_TIMEOUT = 30.0
 
 
+class RefusedError(Exception):
+    """The server did not take the mail, and may later."""
+
+
 @job("mail.send", timeout=60, sensitive=True)
 async def send(ctx: JobContext, arguments: dict[str, Any]) -> dict[str, Any]:
     """Send one plain text mail: `to`, `subject`, `text`. A rerun sends the same Message-ID again, or writes the
@@ -28,9 +34,7 @@ async def send(ctx: JobContext, arguments: dict[str, Any]) -> dict[str, Any]:
     if ctx.settings.smtp_url:
         await deliver(message, ctx.settings.smtp_url)
         return {"message_id": message["Message-ID"]}
-    path = await asyncio.to_thread(_write, message, ctx.settings.data_dir / "mail" / f"{ctx.job_id}.eml")
-    log.info("mail written to a file, because SMTP_URL is not set", to=message["To"], path=str(path))
-    return {"path": str(path)}
+    return {"path": str(await to_file(ctx, message))}
 
 
 def compose(ctx: JobContext, arguments: dict[str, Any]) -> EmailMessage:
@@ -56,32 +60,53 @@ async def deliver(message: EmailMessage, smtp_url: str) -> None:
 
     Raises PermanentError when the server refuses the mail or its recipient for good.
     """
+    async with connected(smtp_url) as server:
+        await hand_over(server, message)
+
+
+@asynccontextmanager
+async def connected(smtp_url: str) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A connection to the server of `smtp_url`, signed in."""
     url = urlsplit(smtp_url)
     if url.scheme not in ("smtp", "smtps") or not url.hostname:
         raise PermanentError("SMTP_URL must look like smtp://user:password@host:port.")
+    server = aiosmtplib.SMTP(
+        hostname=url.hostname,
+        port=url.port,
+        username=unquote(url.username) if url.username else None,
+        password=unquote(url.password) if url.password else None,
+        use_tls=url.scheme == "smtps",
+        tls_context=ssl.create_default_context(),
+        timeout=SMTP_TIMEOUT,
+    )
+    async with server:
+        yield server
+
+
+async def hand_over(server: aiosmtplib.SMTP, message: EmailMessage) -> None:
+    """Give a mail to a connected server. Raises PermanentError when it refuses for good, RefusedError when it refuses
+    for now; after any other error the mail may have gone out."""
     try:
-        await aiosmtplib.send(
-            message,
-            hostname=url.hostname,
-            port=url.port,
-            username=unquote(url.username) if url.username else None,
-            password=unquote(url.password) if url.password else None,
-            use_tls=url.scheme == "smtps",
-            tls_context=ssl.create_default_context(),
-            timeout=SMTP_TIMEOUT,
-        )
+        await server.send_message(message)
     except aiosmtplib.SMTPRecipientsRefused as error:
         if all(refusal.code >= 500 for refusal in error.recipients):
             raise PermanentError(f"The recipient was refused: {error}") from error
-        raise
-    except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
+        raise RefusedError(f"The recipient was refused: {error}") from error
+    except aiosmtplib.SMTPResponseException as error:
         if error.code >= 500:
             raise PermanentError(f"The mail was refused: {error}") from error
-        raise
+        raise RefusedError(f"The mail was refused: {error}") from error
 
 
 def _domain(settings: Settings) -> str:
     return parseaddr(settings.mail_from)[1].rpartition("@")[2] or "localhost"
+
+
+async def to_file(ctx: JobContext, message: EmailMessage) -> Path:
+    """Where a developer finds a mail of this job without an SMTP server."""
+    path = await asyncio.to_thread(_write, message, ctx.settings.data_dir / "mail" / f"{ctx.job_id}.eml")
+    log.info("mail written to a file, because SMTP_URL is not set", to=message["To"], path=str(path))
+    return path
 
 
 def _write(message: EmailMessage, path: Path) -> Path:

@@ -14,6 +14,7 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
+STAFF = EVERYDAY | {Permission.FEED_POST}
 
 
 class Vocabulary(StrEnum):
@@ -49,7 +50,7 @@ _GENERAL = [
         "MEMBER",
         "Member",
         Vocabulary.GENERAL,
-        EVERYDAY | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD},
         "Sees what the organization does and records everyday work.",
     ),
     _role("VIEWER", "Viewer", Vocabulary.GENERAL, EVERYDAY, "Sees what the organization does, changes nothing."),
@@ -67,46 +68,46 @@ _MAINTENANCE = [
         "QUALITY_MANAGER",
         "Quality manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEPARTMENT_MANAGE},
+        READS | {Permission.DEPARTMENT_MANAGE, Permission.FEED_POST},
         "Monitors compliance (145.A.200): reads everything, the event log included.",
     ),
     _role(
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS,
+        READS | {Permission.FEED_POST},
         "Runs the safety management system.",
     ),
     _role(
         "PLANNING_ENGINEER",
         "Planning engineer",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FLEET_MANAGE, Permission.UTILISATION_RECORD},
+        READS | {Permission.FLEET_MANAGE, Permission.UTILISATION_RECORD, Permission.FEED_POST},
         "Plans maintenance: keeps the fleet and its utilisation.",
     ),
     _role(
         "PRODUCTION_ENGINEER",
         "Production engineer",
         Vocabulary.MAINTENANCE,
-        EVERYDAY | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD},
         "Runs the hangar floor.",
     ),
     _role(
         "CERTIFYING_ENGINEER",
         "Certifying engineer",
         Vocabulary.MAINTENANCE,
-        EVERYDAY | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD},
         "Certifies base maintenance (145.A.35, category C).",
     ),
     _role(
         "CERTIFYING_TECHNICIAN",
         "Certifying technician",
         Vocabulary.MAINTENANCE,
-        EVERYDAY | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD},
         "Certifies line maintenance (145.A.35, categories B1, B2).",
     ),
-    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, EVERYDAY, "Carries out tasks that others certify."),
-    _role("STORES", "Stores", Vocabulary.MAINTENANCE, EVERYDAY, "Receives and issues parts."),
+    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, STAFF, "Carries out tasks that others certify."),
+    _role("STORES", "Stores", Vocabulary.MAINTENANCE, STAFF, "Receives and issues parts."),
 ]
 
 _CLOUD = [
@@ -137,6 +138,8 @@ _TASKS = [
             Permission.MEMBER_MANAGE,
             Permission.FLEET_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.FEED_POST,
+            Permission.FEED_MODERATE,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),
@@ -144,7 +147,7 @@ _TASKS = [
         "DEVELOPER",
         "Developer",
         Vocabulary.TASKS,
-        EVERYDAY | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD},
         "Works on assigned tasks, within working hours.",
     ),
     _role(
