@@ -38,7 +38,7 @@ class Exchange(RequestResponseCycle):
             return False
         for name, value in self.default_headers:
             head += b"%b: %b\r\n" % (name, value)
-        self.transport.writelines((head + b"\r\n", body))
+        self.transport.write(b"".join((head, b"\r\n", body)))
         self.response_started = self.response_complete = True
         self.message_event.set()
         self.on_response()

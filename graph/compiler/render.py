@@ -29,5 +29,6 @@ def json_object(items: list[Item], source: str = "") -> str:
 def json_list(items: list[Item], source: str) -> str:
     """SELECT of the JSON list of all rows of `source`, in its order."""
     if _labels_fit(items):
-        return f"SELECT coalesce(json_agg(row_to_json(r)), '[]'::json) FROM (SELECT {_labelled(items)} {source}) r"
+        # The same as of row_to_json(r) but for line breaks between them, and a text less to make of each row.
+        return f"SELECT coalesce(json_agg(r), '[]'::json) FROM (SELECT {_labelled(items)} {source}) r"
     return f"SELECT coalesce(json_agg({_constructed(items)}), '[]'::json) {source}"
