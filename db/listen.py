@@ -12,6 +12,7 @@ import asyncpg
 from db.rls import SYSTEM_ROLE
 from runtime.logging import get_logger
 from runtime.settings import Settings
+from runtime.tasks import within
 
 BEAT_SECONDS = 1.0
 # Without an answer to a beat for this long, notifications may be getting lost and nobody may rely on them.
@@ -51,8 +52,7 @@ class Listener:
     async def start(self) -> None:
         """Begin to listen; returns when the first beat came back or after LEASE_SECONDS without one."""
         self._task = asyncio.create_task(self._run(), name=f"listen {self._channel}")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._heard.wait(), LEASE_SECONDS)
+        await within(LEASE_SECONDS, self._heard)
 
     async def close(self) -> None:
         # A cancellation that arrives together with an answer can get lost in the driver; the flag cannot.

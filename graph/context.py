@@ -18,6 +18,7 @@ from graph.engine import Engine
 from graph.schema import BuiltSchema, build_schema
 from runtime import hints
 from runtime.settings import Settings
+from runtime.tasks import end
 
 
 class Platform:
@@ -64,10 +65,7 @@ class Platform:
     async def close(self) -> None:
         await self.live.close()
         await self.versions.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks)
         await self.engine.close()
         await self.authenticator.close()
         if self.redis is not None:

@@ -5,7 +5,6 @@ comes twice changes nothing.
 """
 
 import asyncio
-import contextlib
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -17,6 +16,7 @@ from db.session import Database
 from domain.events.heartbeats import ALIVE_FOR
 from runtime import hints
 from runtime.logging import get_logger
+from runtime.tasks import within
 from workers.jobs import MAX_FAILURES
 from workers.queue import Queue
 
@@ -104,8 +104,7 @@ class Dispatcher:
                 log.warning("sweep of jobs failed", error=repr(error))
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll)
+            await within(self._poll, self._woken)
 
     async def sweep(self) -> int:
         """Trigger everything that is due now; how many triggers were sent."""

@@ -13,6 +13,7 @@ from domain.events import heartbeats
 from domain.events.heartbeats import WorkerIdentity
 from runtime import hints
 from runtime.settings import Settings
+from runtime.tasks import end
 from workers import heartbeat, relay, upkeep
 from workers.collaboration import presence
 from workers.collaboration.notifications import Notifier
@@ -50,9 +51,7 @@ class Service:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         with contextlib.suppress(Exception):  # the database may be gone already
             async with asyncio.timeout(LEAVE_SECONDS):
                 await heartbeats.leave(self.db, self.identity)

@@ -26,6 +26,7 @@ from domain.events.errors import ResyncError, ShutdownError
 from domain.events.reading import PAGE, EventRow, read_after, read_head
 from runtime import hints
 from runtime.logging import get_logger
+from runtime.tasks import within
 
 log = get_logger(__name__)
 
@@ -237,8 +238,7 @@ class LiveHub:
         """Look for what no hint announced: at intervals, and when hints begin or come back."""
         while True:
             hinted = self._listener is not None and self._listener.connected
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), self._poll if hinted else min(self._poll, POLL_UNHINTED))
+            await within(self._poll if hinted else min(self._poll, POLL_UNHINTED), self._look)
             self._look.clear()
             if not self._followers:
                 continue

@@ -24,6 +24,7 @@ from db.session import Database
 from domain.events.rules.chain import GENESIS, digest_rendered, instant
 from runtime import hints, metrics
 from runtime.logging import get_logger
+from runtime.tasks import within
 
 log = get_logger(__name__)
 
@@ -140,10 +141,7 @@ class Relay:
                 if await connection.fetchval(ANY_PENDING):
                     while await self.move(connection):
                         pass
-                try:
-                    await asyncio.wait_for(self._woken.wait(), self._poll)
-                except TimeoutError:
-                    continue
+                await within(self._poll, self._woken)
         finally:
             connection.terminate()
 

@@ -14,6 +14,7 @@ from db.events import outbox
 from db.events.connection import Connection
 from db.session import Database
 from domain.events.rules.chain import GENESIS, Entry, digest
+from runtime.tasks import end
 
 
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
@@ -33,8 +34,7 @@ async def running(work: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
         yield
         assert not task.done(), task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end([task])
 
 
 def event(org_id: UUID, **values: Any) -> outbox.OutboxEvent:

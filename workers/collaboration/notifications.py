@@ -1,7 +1,6 @@
 """Follows the logs of all organizations in this worker; what is told to whom is `domain.collaboration.telling`."""
 
 import asyncio
-import contextlib
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -11,6 +10,7 @@ from db.session import Database
 from domain.collaboration import telling
 from runtime import hints, metrics
 from runtime.logging import get_logger
+from runtime.tasks import within
 
 log = get_logger(__name__)
 
@@ -53,8 +53,7 @@ class Notifier:
                 continue
             delay = FIRST_RETRY
             await asyncio.sleep(self._rest)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll)
+            await within(self._poll, self._woken)
 
     async def look(self) -> bool:
         """Tell of everything that is new; False when it must be tried again for some organization."""
