@@ -63,7 +63,8 @@ class ConnectionSelect:
             elif name == "edges":
                 items.append((key, self._list(self._edge_items(group))))
             else:
-                items.append((key, f"({json_object(self._page_info(group))})"))
+                # One pass over the page; HAVING makes it one row even when nothing asked for is an aggregate.
+                items.append((key, f"({json_object(self._page_info(group), f'FROM {self.row.alias} HAVING true')})"))
         return f"(WITH {self.row.alias} AS ({self._page_sql()}) {json_object(items)})"
 
     def _from(self) -> str:
@@ -140,7 +141,7 @@ class ConnectionSelect:
         bound = self.page.before if forwards else self.page.after
         parts = []
         if forwards != self.page.backward:
-            parts.append(f"(SELECT count(*) FROM {self.row.alias}) > {self.page.limit}")
+            parts.append(f"count(*) > {self.page.limit}")
         if bound:
             # Rows on the far side of the bound, the bound's own row among them, follow this page as well.
             far = self._beyond(bound, backward=not forwards, inclusive=True)
@@ -151,9 +152,8 @@ class ConnectionSelect:
     def _end_cursor(self, *, last: bool) -> str:
         if self.page.limit == 0:
             return "NULL::text"
-        alias, position = self.row.alias, ""
-        if last != self.page.backward:
-            # Not the end at which the page was begun: its last row, the extra one left aside.
-            position = f" OFFSET (SELECT greatest(least(count(*), {self.page.limit}) - 1, 0) FROM {alias})"
-        # The row is picked first: beside an OFFSET the cursors of all skipped rows would be computed as well.
-        return f"(SELECT {self._cursor()} FROM (SELECT * FROM {alias}{position} LIMIT 1) {alias})"
+        # At the end where the page was begun is its first row; at the other its last, the extra one left aside.
+        position = f"least(count(*), {self.page.limit})" if last != self.page.backward else "1"
+        values = [(key, f"(array_agg({sql}))[{position}]") for key, sql in self._columns(self.row)]
+        cursor = keyset.cursor_sql(keyset.signature(self.target, self.keys), values)
+        return f"CASE WHEN count(*) > 0 THEN {cursor} END"

@@ -124,7 +124,9 @@ def cursor_sql(order: str, values: list[tuple[Key, str]]) -> str:
     """SQL text of the cursor of a row, given each key's expression."""
     parts = [f"{sql}::text" if key.scalar.python_type is Decimal else sql for key, sql in values]
     array = f"json_build_array('{order}'::text, {', '.join(parts)})"
-    return f"translate(encode(convert_to({array}::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')"
+    # base64url without padding; `translate` alone would look at each character four times.
+    encoded = f"rtrim(replace(encode(convert_to({array}::text, 'UTF8'), 'base64'), E'\\n', ''), '=')"
+    return f"replace(replace({encoded}, '+', '-'), '/', '_')"
 
 
 def beyond(columns: list[tuple[Key, str]], values: list[str | None], *, backward: bool, inclusive: bool = False) -> str:
