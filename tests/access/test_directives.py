@@ -20,6 +20,8 @@ from tests.access.walk import Step, call, every_field
 from tests.compiler.conftest import actor
 
 NOBODY = UUID(int=0)
+# One role of those that allow the same: the engine knows of a role what it allows.
+ROLES = sorted({role.permissions: key for key, role in reversed(sorted(BUILT_IN.items()))}.values())
 
 
 @lru_cache
@@ -57,7 +59,7 @@ def turned_away(answer: dict[str, Any]) -> str | None:
     return None if "data" in answer else code(answer)
 
 
-@pytest.mark.parametrize("role", sorted(BUILT_IN))
+@pytest.mark.parametrize("role", ROLES)
 async def test_reads(place: Place, role: str) -> None:
     schema = place.platform.schema.core
     assert schema.query_type
@@ -95,7 +97,7 @@ async def test_filtering_and_ordering_by_a_field_need_what_reading_it_needs(plac
     assert tried > 0
 
 
-@pytest.mark.parametrize("role", sorted(BUILT_IN))
+@pytest.mark.parametrize("role", ROLES)
 async def test_writes(place: Place, role: str) -> None:
     """A mutation that a role may not do is refused before it begins; one that it may is not FORBIDDEN."""
     schema = place.platform.schema.core
@@ -114,7 +116,7 @@ async def test_writes(place: Place, role: str) -> None:
             assert turned_away(answer) not in ("FORBIDDEN", "UNAUTHENTICATED"), (name, answer)
 
 
-@pytest.mark.parametrize("role", sorted(BUILT_IN))
+@pytest.mark.parametrize("role", ROLES)
 async def test_subscriptions(place: Place, role: str) -> None:
     schema = place.platform.schema.core
     assert schema.subscription_type

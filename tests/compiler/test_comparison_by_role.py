@@ -15,6 +15,7 @@ from domain.identity.rules.roles import BUILT_IN
 from domain.permissions import Permission
 from tests.compiler.comparing import compare
 from tests.compiler.conftest import ALL, World, actor
+from tests.compiler.facts import Known
 from tests.compiler.population import ORGS
 from tests.compiler.reference import Reference, gather
 
@@ -28,14 +29,15 @@ class References:
     """One for each set of permissions, made when a caller first has it."""
 
     world: World
-    known: dict[tuple[str, str], Reference] = field(default_factory=dict)
+    made: dict[tuple[str, str], Reference] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
 
     async def of(self, who: Actor) -> Reference:
         key = (str(who.org_id), who.fingerprint)
-        if key not in self.known:
+        if key not in self.made:
             built = self.world.platform.schema
-            self.known[key] = Reference(built, await gather(self.world.owner, built, who))
-        return self.known[key]
+            self.made[key] = Reference(built, await gather(self.world.owner, built, who, self.known))
+        return self.made[key]
 
 
 @pytest.fixture(scope="session")
