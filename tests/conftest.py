@@ -160,6 +160,33 @@ def fresh_settings(servers: Throwaway, settings: Settings) -> Iterator[Settings]
     servers.postgres.psql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A database with the demo, to copy and not to connect to, and the sign-ins that loading it returned."""
+
+    database: str
+    people: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+async def demo(servers: Throwaway, settings: Settings) -> Demo:
+    """Loaded once in a run (see `tests.sharing`), and no command of it forgot an event."""
+    from domain import demo
+    from tests import logged
+
+    url = servers.database("demo", TEMPLATE)
+    servers.postgres.psql(logged.also_the_system("demo"))
+    return Demo("demo", await demo.load(settings.model_copy(update={"database_url": url})))
+
+
+@pytest.fixture
+def demo_settings(servers: Throwaway, settings: Settings, demo: Demo) -> Iterator[Settings]:
+    """Settings on a copy of the demo that only this test uses."""
+    name = f"demo_{time.monotonic_ns()}"
+    yield settings.model_copy(update={"database_url": servers.database(name, demo.database)})
+    servers.postgres.psql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture(scope="session")
 async def db(settings: Settings) -> AsyncIterator[Database]:
     database = Database(settings)

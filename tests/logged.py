@@ -75,3 +75,8 @@ def statements() -> list[str]:
         unseen = "{" + ",".join(UNSEEN.get(table, ())) + "}"
         made += [CHECK.format(table=table, seen_by=seen_by, unseen=unseen), TRIGGER.format(table=table)]
     return made
+
+
+def removal() -> list[str]:
+    """SQL that takes `statements` back."""
+    return [f"DROP FUNCTION check_logged_{table} CASCADE" for table in sorted(tables())]

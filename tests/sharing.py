@@ -7,12 +7,16 @@ folder. And whoever gets a long file last keeps the other waiting.
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-WHOLE = ("tests/access", "tests/compiler", "tests/edge", "tests/operations", "tests/versions")
+WHOLE = ("tests/access", "tests/bench", "tests/compiler", "tests/edge", "tests/operations", "tests/versions")
+# Each of these works on the demo, which is loaded once by whoever runs them.
+DEMO = "demo"
+SHOWN = ("tests/architecture/test_migrations.py", "/test_demo.py")
 # Those that take more than some ten seconds, as they come to begin with; everything else follows in its order.
 FIRST = (
     "tests/compiler",
     "tests/edge",
     "tests/operations",
+    DEMO,
     "tests/runtime/test_up.py",
     "tests/versions",
     "tests/access",
@@ -24,8 +28,10 @@ FIRST = (
 
 
 def unit(nodeid: str) -> str:
-    """What runs in one process: a file, or a whole folder."""
+    """What runs in one process: a file, a whole folder, or all that works on the demo."""
     file = nodeid.partition("::")[0]
+    if file.endswith(SHOWN):
+        return DEMO
     return next((folder for folder in WHOLE if file.startswith(f"{folder}/")), file)
 
 

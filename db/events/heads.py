@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, CheckConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
@@ -23,6 +23,7 @@ class EventEpoch(Base):
     when the database was restored or promoted; a cursor of another epoch is refused."""
 
     __tablename__ = "event_epochs"
+    __table_args__ = (CheckConstraint("only_row", name="only_row"),)
 
     only_row: Mapped[bool] = mapped_column(primary_key=True, default=True, server_default="true")
-    epoch: Mapped[UUID]
+    epoch: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())

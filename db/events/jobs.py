@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import Index, func, text
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -28,7 +28,12 @@ class Job(Base):
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (one_of("state", JobState),)
+    __table_args__ = (
+        one_of("state", JobState),
+        Index("ix_jobs_due", "run_after", postgresql_where=text("state = 'QUEUED'")),
+        Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'RUNNING'")),
+        Index("ix_jobs_org_id_created_at", "org_id", "created_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     org_id: Mapped[UUID | None]

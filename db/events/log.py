@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,6 +15,15 @@ class EventLog(Base):
     """Partitioned by month of `recorded_at`; the key must hold the partition column."""
 
     __tablename__ = "event_log"
+    __table_args__ = (
+        CheckConstraint("seq > 0", name="seq"),
+        Index("ix_event_log_org_id_id", "org_id", "id"),
+        Index("ix_event_log_org_id_target_type_target_id_seq", "org_id", "target_type", "target_id", "seq"),
+        Index("ix_event_log_org_id_actor_id_seq", "org_id", "actor_id", "seq"),
+        Index("ix_event_log_org_id_type_seq", "org_id", "type", "seq"),
+        Index("ix_event_log_org_id_recorded_at_id", "org_id", "recorded_at", "id"),
+        Index("ix_event_log_org_id_occurred_at_id", "org_id", "occurred_at", "id"),
+    )
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)

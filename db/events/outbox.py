@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BigInteger, Identity, event
+from sqlalchemy import BigInteger, Identity, Index, event
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
@@ -29,6 +29,7 @@ class OutboxEvent(Base):
     """The app role may only INSERT, so the key is made here and nothing is read back with RETURNING."""
 
     __tablename__ = "outbox_pending"
+    __table_args__ = (Index("ix_outbox_pending_org_id", "org_id"),)
     __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - the name is SQLAlchemy's
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

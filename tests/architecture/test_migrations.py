@@ -7,10 +7,11 @@ import pytest
 from alembic import command
 
 from db.migrate import configuration, upgrade
-from domain import demo
 from runtime.servers.postgres import LOGIN
 from runtime.servers.throwaway import Throwaway, with_database
 from runtime.settings import Settings
+from tests import logged
+from tests.conftest import Demo
 
 OLD, ONLINE, NAME = "0003", "0007", "migrations"
 OURS = "n.nspname = 'public' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
@@ -41,10 +42,10 @@ FOUND = "SELECT array_agg(search_text ORDER BY registration) FROM aircraft"
 
 
 class Migrated:
-    """A database of its own, at any revision."""
+    """A database of its own, at any revision: an empty one, or a copy."""
 
-    def __init__(self, servers: Throwaway, settings: Settings) -> None:
-        url = servers.database(NAME)
+    def __init__(self, servers: Throwaway, settings: Settings, *copied: str) -> None:
+        url = servers.database(NAME, *copied)
         self.settings = settings.model_copy(update={"database_url": url})
         self.admin = with_database(servers.postgres.admin_url, NAME)
 
@@ -67,12 +68,13 @@ def database(servers: Throwaway, settings: Settings) -> Migrated:
     return Migrated(servers, settings)
 
 
-def test_there_and_back_with_data(database: Migrated) -> None:
+def test_there_and_back_with_data(servers: Throwaway, settings: Settings, database: Migrated, demo: Demo) -> None:
     upgrade(database.settings, OLD)
     old = database.schema()
     upgrade(database.settings)
     new = database.schema()
-    asyncio.run(demo.load(database.settings))
+    database = Migrated(servers, settings, demo.database)
+    servers.postgres.psql(";\n".join(logged.removal()), NAME)
     data, found = database.ask(DATA), database.ask(FOUND)
     command.downgrade(configuration(database.settings), OLD)
     assert database.schema() ^ old == set()

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from db.identity.organizations import OrganizationKind
 from db.identity.users import OneTimeToken, TokenPurpose
 from db.session import Database
-from domain import demo
 from domain.identity import users
 from domain.identity.gate import Gate
 from domain.identity.limits import Limiter
@@ -58,9 +58,9 @@ def test_every_mutation_is_run_by_a_test() -> None:
 
 
 async def test_commands_of_the_platform_record_events(fresh_settings: Settings, servers: Throwaway) -> None:
-    """Those that act as the system role: the demo with all its rooms, registering, e-mails, superusers."""
+    """Those that act as the system role: registering, e-mails, superusers. Loading the demo is watched in the same
+    way where it is done (the fixture `demo`)."""
     servers.postgres.psql(logged.also_the_system(urlsplit(fresh_settings.database_url).path[1:]))
-    people = await demo.load(fresh_settings)
     db = Database(fresh_settings, pooled=False)
     gate = Gate(db, fresh_settings, Limiter())
     try:
@@ -70,11 +70,11 @@ async def test_commands_of_the_platform_record_events(fresh_settings: Settings, 
             password="viaduct-lantern-38-reef",
             name="New",
             organization_name="New",
-            kind=demo.SKYLINE.kind,
+            kind=OrganizationKind.AMO,
         )
         for purpose, email in [
             (TokenPurpose.VERIFY_EMAIL, "new@example.com"),
-            (TokenPurpose.RESET_PASSWORD, people[0]["email"]),
+            (TokenPurpose.RESET_PASSWORD, "new@example.com"),
         ]:
             async with db.platform() as session:
                 user_id = await session.scalar(text("SELECT id FROM users WHERE email = :email"), {"email": email})
@@ -86,7 +86,7 @@ async def test_commands_of_the_platform_record_events(fresh_settings: Settings, 
             else:
                 await users.reset_password(gate, token=token, password="harbour-trellis-92-moss")
         await users.create_superuser(fresh_settings, "root@example.com", "Root", "quarry-sextant-17-plume")
-        await users.create_superuser(fresh_settings, people[1]["email"], "Root", "quarry-sextant-17-plume")
+        await users.create_superuser(fresh_settings, "new@example.com", "Root", "quarry-sextant-17-plume")
         async with db.platform() as session:
             assert await session.scalar(select(OneTimeToken.used_at).limit(1)) is not None
     finally:

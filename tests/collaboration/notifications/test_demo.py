@@ -1,18 +1,10 @@
-"""The tables of notifications, and the demo's."""
+"""What the demo tells its people."""
 
 from db.session import Database
 from domain.collaboration import notification_demo
 from domain.fleet import demo
-from runtime.settings import Settings
 from tests.collaboration.notifications.conftest import Crew
 from tests.factories.notifications import told
-from tests.tables import disagreements
-
-TABLES = {"notifications", "notification_mails", "notification_preferences", "notification_positions"}
-
-
-async def test_models_and_migrations_agree(settings: Settings) -> None:
-    assert await disagreements(settings, TABLES) == []
 
 
 async def test_the_demo_has_something_to_tell(db: Database, crew: Crew) -> None:
