@@ -6,6 +6,8 @@ import pytest
 
 from bench import growth
 
+pytestmark = pytest.mark.usefixtures("shared")
+
 
 def test_every_shape_is_measured_at_every_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert growth.main(["--sizes", "40,160", "--requests", "5", "--json"]) == 0

@@ -6,6 +6,8 @@ import pytest
 
 from bench import hostile
 
+pytestmark = pytest.mark.usefixtures("shared")
+
 
 def test_every_hostile_document_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     hostile.main(["--rounds", "1", "--json"])

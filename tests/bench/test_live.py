@@ -7,9 +7,11 @@ import pytest
 
 from bench import live
 
+pytestmark = pytest.mark.usefixtures("shared")
+
 
 def test_every_message_arrives_once(capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--loads", "20@20", "--rounds", "1", "--seconds", "0.3", "--returning", "20", "--no-knee", "--json"]
+    given = ["--loads", "20@20", "--rounds", "1", "--seconds", "0.3", "--returning", "6", "--no-knee", "--json"]
     assert live.main(given) == 0, capsys.readouterr()
     report = json.loads(capsys.readouterr().out)
     [load] = report["loads"]

@@ -6,6 +6,8 @@ import pytest
 
 from bench import notifications
 
+pytestmark = pytest.mark.usefixtures("shared")
+
 
 def test_everybody_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--people", "30", "--events", "600", "--changes", "4", "--news", "2", "--json"]

@@ -10,8 +10,12 @@ from bench import soak
 from bench.soaking import load, report
 
 
-def test_the_mixed_load_is_answered_without_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    soak.main(["--minutes", "0.06", "--seconds", "0.2", "--interval", "1", "--aircraft", "400", "--json"])
+@pytest.mark.usefixtures("shared")
+def test_the_mixed_load_is_answered_without_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soak, "CURVE", (1, 4, 16))
+    soak.main(["--minutes", "0.04", "--seconds", "0.2", "--interval", "0.7", "--aircraft", "400", "--json"])
     made = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # no NaN and no Infinity: they are no JSON
     assert [each["connections"] for each in made["curve"]] == list(soak.CURVE)
     assert made["knee"] in soak.CURVE
