@@ -105,12 +105,13 @@ def bench(
     name: Annotated[str | None, typer.Argument(help="Which benchmark; without it they are listed.")] = None,
 ) -> None:
     """Run a benchmark; it starts and stops its own servers. Arguments go to it (--json: one JSON object)."""
-    known = sorted(path.stem for path in (PROJECT / "bench").glob("*.py") if "def main(" in path.read_text())
+    files = [path for path in (PROJECT / "bench").glob("*.py") if "def main(" in path.read_text()]
+    known = {path.stem.rstrip("_"): path.stem for path in sorted(files)}  # no module is called `import`
     if name is None:
         print("\n".join(known))
         return
     if name not in known:
         raise CommandError(f"There is no benchmark {name!r}; there are: {', '.join(known) or 'none'}.", 2)
-    code = import_module(f"bench.{name}").main(context.args)
+    code = import_module(f"bench.{known[name]}").main(context.args)
     if code:
         raise typer.Exit(code)

@@ -1,0 +1,1 @@
+"""The import bench's parts: the workbook of a fleet, and what is wrong in it."""
