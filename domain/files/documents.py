@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
 from db.files.documents import Document, DocumentPurpose
 from db.files.uploads import Upload
 from domain.context import Ctx
+from domain.entities import unreferenced
 from domain.errors import ErrorCode, NotFoundError, UserError, UserErrors, refuse
 from domain.files.rules import contents
 from domain.permissions import Permission
@@ -105,11 +105,9 @@ async def delete(ctx: Ctx, id: UUID) -> UUID:
     ctx.check(Permission.DOCUMENT_MANAGE)
     document = await _access(ctx, id)
     before = {field: getattr(document, field) for field in FIELDS}
-    try:
-        async with ctx.session.begin_nested():
-            await ctx.session.delete(document)
-    except IntegrityError:
-        raise refuse(ErrorCode.IN_USE, f"Something refers to {before['name']}, so it is kept.", "id") from None
+    in_use = refuse(ErrorCode.IN_USE, f"Something refers to {document.name}, so it is kept.", "id")
+    async with unreferenced(ctx, in_use):
+        await ctx.session.delete(document)
     # Its upload must not be completed once more: the new document would be of a content that is about to go.
     staged = await ctx.session.scalar(
         sql_delete(Upload).where(Upload.org_id == ctx.actor.org_id, Upload.id == id).returning(Upload.key)

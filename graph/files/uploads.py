@@ -23,7 +23,7 @@ class StageUploadInput:
         description="Its name with the ending of its type, as in `certificate.pdf`; at most 200 characters."
     )
     content_type: str = strawberry.field(
-        description="Its media type, as in `application/pdf`, which the content must be. `purpose` says which are taken."
+        description="Its media type, as in `application/pdf`, of which the content is. `purpose` says which."
     )
     size: int = strawberry.field(description="How many bytes it has, exactly; `purpose` says how many are taken.")
     purpose: DocumentPurpose = strawberry.field(description="What it is for.")
@@ -35,7 +35,7 @@ class StageUploadInput:
         "uploadId": (strawberry.ID | None, "Complete the upload with this, `upl_…`; null when there are errors."),
         "url": (
             str | None,
-            "PUT the content there by plain HTTP, whole, without a token; 200 or 204 is a success. It may be done again.",
+            "PUT the content there by plain HTTP, whole, without a token; 200 or 204 is success. It may be repeated.",
         ),
         "expiresAt": (datetime | None, "Until when the content must be there and the upload completed."),
     },
