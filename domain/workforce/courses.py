@@ -5,7 +5,7 @@ from uuid import UUID
 
 from db.workforce.courses import Course, RenewalPolicy
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, UserErrors, refuse
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.rules.texts import named
@@ -109,12 +109,7 @@ async def delete(ctx: Ctx, course_id: UUID, *, expected_version: int) -> UUID:
         f"{found.code} has training records or enrolments, or an authorisation requires it; set isActive to false.",
         "id",
     )
-    keys = (
-        "training_records_org_id_course_id",
-        "enrolments_org_id_course_id",
-        "authorisation_courses_org_id_course_id",
-    )
-    async with unique(ctx, **{f"fk_{key}": in_use for key in keys}):
+    async with unreferenced(ctx, in_use):
         await ctx.session.delete(found)
     ctx.record("course.deleted", PREFIX, course_id, before=before)
     return course_id

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.workforce.licences import Licence
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, UserErrors, refuse
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.rules.texts import named
@@ -84,7 +84,7 @@ async def delete(ctx: Ctx, licence_id: UUID, *, expected_version: int) -> UUID:
     found = await access(ctx, Licence, licence_id, "licence", expected_version)
     before = snapshot(found, FIELDS)
     in_use = refuse(ErrorCode.IN_USE, f"An authorisation stands on {found.authority} {found.number}; it is kept.", "id")
-    async with unique(ctx, fk_authorisations_org_id_user_id_licence_id=in_use):
+    async with unreferenced(ctx, in_use):
         await ctx.session.delete(found)
     ctx.record("licence.deleted", PREFIX, licence_id, before=before)
     return licence_id
