@@ -11,6 +11,7 @@ import db.events.log
 import db.events.outbox
 import db.fleet.aircraft
 import db.fleet.aircraft_types
+import db.fleet.components
 import db.fleet.utilisation
 import db.idempotency
 import db.identity.departments
@@ -19,6 +20,9 @@ import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
 import db.identity.users
+import db.maintenance.directives
+import db.maintenance.due
+import db.maintenance.programme
 import db.operations  # noqa: F401 - for its table, as all of them
 from db.base import Base
 

@@ -1,0 +1,1 @@
+"""Maintenance programmes, directives, and what is due."""
