@@ -139,7 +139,7 @@ CREATE VIEW utilisation_rates WITH (security_invoker = true) AS
         greatest(0, flown.minutes) AS minutes, greatest(0, flown.cycles) AS cycles, w.due_soon_days
     FROM aircraft a
     JOIN (
-        SELECT o.id, (now() AT TIME ZONE o.time_zone)::date AS today, o.utilisation_window_days AS days, o.due_soon_days
+        SELECT o.id, local_today(o.id) AS today, o.utilisation_window_days AS days, o.due_soon_days
         FROM organizations o
     ) w ON w.id = a.org_id
     LEFT JOIN LATERAL (

@@ -11,7 +11,7 @@ from db.rls import APP_ROLE, protect
 from db.search import searchable
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

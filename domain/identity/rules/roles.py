@@ -14,7 +14,7 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.FEED_POST}
+STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD}
 
 
 class Vocabulary(StrEnum):
@@ -68,14 +68,22 @@ _MAINTENANCE = [
         "QUALITY_MANAGER",
         "Quality manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEPARTMENT_MANAGE, Permission.FEED_POST},
-        "Monitors compliance (145.A.200): reads everything, the event log included.",
+        READS
+        | {
+            Permission.DEPARTMENT_MANAGE,
+            Permission.FEED_POST,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
+        },
+        "Monitors compliance (145.A.200): reads everything, the event log included, and authorises staff (145.A.35).",
     ),
     _role(
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FEED_POST},
+        READS | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD},
         "Runs the safety management system.",
     ),
     _role(
@@ -91,6 +99,7 @@ _MAINTENANCE = [
             Permission.DIRECTIVE_MANAGE,
             Permission.ACCOMPLISHMENT_RECORD,
             Permission.FEED_POST,
+            Permission.DOCUMENT_UPLOAD,
         },
         "Plans maintenance: keeps the fleet, its utilisation, its programmes and its directives.",
     ),
@@ -153,6 +162,10 @@ _TASKS = [
             Permission.ACCOMPLISHMENT_RECORD,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),
