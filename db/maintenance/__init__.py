@@ -1,1 +1,1 @@
-"""Maintenance programmes, directives, and what is due."""
+"""What is due, the work that is done, and its release."""

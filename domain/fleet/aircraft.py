@@ -23,6 +23,12 @@ from domain.permissions import Permission
 PREFIX = "ac"
 FIELDS = ("registration", "type_id", "serial_number", "status", "manufactured_on", "base_airport")
 TOTALS = ("total_minutes", "total_cycles")
+# Foreign keys of what happened to it.
+HISTORY = (
+    "fk_installations_org_id_aircraft_id",
+    "fk_accomplishments_org_id_aircraft_id",
+    "fk_directive_entries_org_id_aircraft_id",
+)
 
 
 class Changes(TypedDict, total=False):
@@ -119,8 +125,13 @@ async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = 
             "id",
         )
     before = snapshot(found, FIELDS + TOTALS)
-    await ctx.session.delete(found)
-    await ctx.session.flush()
+    used = refuse(
+        ErrorCode.IN_USE,
+        f"{found.registration} has a maintenance history, which is kept; set its status to RETIRED instead.",
+        "id",
+    )
+    async with unique(ctx, **dict.fromkeys(HISTORY, used)):
+        await ctx.session.delete(found)
     ctx.record("aircraft.deleted", PREFIX, aircraft_id, before=before)
     return aircraft_id
 

@@ -98,7 +98,12 @@ async def delete(ctx: Ctx, type_id: UUID, *, expected_version: int | None = None
         some = "1 aircraft is" if count == 1 else f"{count} aircraft are"
         raise _in_use(f"{some} of this type")
     before = snapshot(found, FIELDS)
-    async with unique(ctx, fk_aircraft_org_id_type_id=_in_use("An aircraft is of this type")):
+    async with unique(
+        ctx,
+        fk_aircraft_org_id_type_id=_in_use("An aircraft is of this type"),
+        fk_programmes_org_id_type_id=refuse(ErrorCode.IN_USE, "A maintenance programme is for this type.", "id"),
+        fk_directive_applicability_org_id_type_id=refuse(ErrorCode.IN_USE, "A directive is for this type.", "id"),
+    ):
         await ctx.session.delete(found)
     ctx.record("aircraft_type.deleted", PREFIX, type_id, before=before)
     return type_id
