@@ -11,7 +11,7 @@ from db.fleet.aircraft_types import AircraftType
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain import entities
 from domain.context import Ctx
-from domain.entities import change, unique
+from domain.entities import change, unique, unreferenced
 from domain.errors import ErrorCode, NotFoundError, UserError, UserErrors, refuse
 from domain.fleet import utilisation
 from domain.fleet.rules import designators, registrations, texts
@@ -23,12 +23,6 @@ from domain.permissions import Permission
 PREFIX = "ac"
 FIELDS = ("registration", "type_id", "serial_number", "status", "manufactured_on", "base_airport")
 TOTALS = ("total_minutes", "total_cycles")
-# Foreign keys of what happened to it.
-HISTORY = (
-    "fk_installations_org_id_aircraft_id",
-    "fk_accomplishments_org_id_aircraft_id",
-    "fk_directive_entries_org_id_aircraft_id",
-)
 
 
 class Changes(TypedDict, total=False):
@@ -130,7 +124,7 @@ async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = 
         f"{found.registration} has a maintenance history, which is kept; set its status to RETIRED instead.",
         "id",
     )
-    async with unique(ctx, **dict.fromkeys(HISTORY, used)):
+    async with unreferenced(ctx, used):
         await ctx.session.delete(found)
     ctx.record("aircraft.deleted", PREFIX, aircraft_id, before=before)
     return aircraft_id

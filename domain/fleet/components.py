@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from db.fleet.components import Component, Installation
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, UserError, UserErrors, refuse
 from domain.fleet import installations
 from domain.fleet.rules import components as rules
@@ -165,10 +165,8 @@ async def delete(ctx: Ctx, component_id: UUID, *, expected_version: int | None =
     ctx.check(Permission.COMPONENT_MANAGE)
     found = await access(ctx, Component, component_id, "component", expected_version)
     used = refuse(ErrorCode.IN_USE, "It has a history, which is kept.", "id")
-    if await installations.last_of(ctx, found.id) is not None:
-        raise used
     before = snapshot(found, FIELDS)
-    async with unique(ctx, fk_installations_org_id_component_id=used, fk_accomplishments_org_id_component_id=used):
+    async with unreferenced(ctx, used):
         await ctx.session.delete(found)
     ctx.record("component.deleted", PREFIX, component_id, before=before)
     return component_id

@@ -20,7 +20,7 @@ from db.maintenance.directives import (
     DirectiveStatus,
 )
 from domain.context import Ctx
-from domain.entities import access, as_json, change, unique
+from domain.entities import access, as_json, change, unique, unreferenced
 from domain.errors import ErrorCode, NotFoundError, UserErrors, refuse
 from domain.fleet.rules import texts
 from domain.fleet.rules.refusals import Refusals
@@ -146,11 +146,8 @@ async def delete(ctx: Ctx, directive_id: UUID, *, expected_version: int | None =
     ctx.check(Permission.DIRECTIVE_MANAGE)
     found = await access(ctx, Directive, directive_id, "directive", expected_version)
     before = snapshot(found, FIELDS)
-    done = refuse(ErrorCode.IN_USE, "Something was recorded about it on an aircraft, which is kept.", "id")
-    successor = refuse(ErrorCode.IN_USE, "It supersedes another directive, which would be due again.", "id")
-    async with unique(
-        ctx, fk_directive_entries_org_id_directive_id=done, fk_directives_org_id_superseded_by_id=successor
-    ):
+    used = refuse(ErrorCode.IN_USE, "Something was recorded about it, or it supersedes another; it is kept.", "id")
+    async with unreferenced(ctx, used):
         await ctx.session.delete(found)
     ctx.record("directive.deleted", PREFIX, directive_id, before=before)
     return directive_id

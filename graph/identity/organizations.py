@@ -59,6 +59,13 @@ class Organization:
     due_soon_days = column(
         "How many days before its forecast day something is DUE_SOON.", requires=Permission.ORGANIZATION_READ
     )
+    experience_months = column(
+        "In how many months of `experienceWindowMonths` certifying staff must have worked (145.A.35(c)).",
+        requires=Permission.ORGANIZATION_READ,
+    )
+    experience_window_months = column(
+        "Over how many months recent experience is counted.", requires=Permission.ORGANIZATION_READ
+    )
     # The operator of the platform sets it, by SQL and without an event.
     plan = column(
         "How much its people may ask for.",

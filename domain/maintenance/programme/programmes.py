@@ -10,7 +10,7 @@ from db.fleet.aircraft import Aircraft
 from db.fleet.aircraft_types import AircraftType
 from db.maintenance.programme import AircraftProgramme, Programme, ProgrammeTask
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, UserErrors, refuse
 from domain.fleet.rules import components as dates
 from domain.fleet.rules import texts
@@ -76,14 +76,14 @@ async def delete(ctx: Ctx, programme_id: UUID, *, expected_version: int | None =
     if followed:
         some = "1 aircraft follows" if followed == 1 else f"{followed} aircraft follow"
         raise refuse(ErrorCode.IN_USE, f"{some} it: let them follow another programme first.", "id")
-    done = refuse(ErrorCode.IN_USE, "Tasks of it were done, which is kept; withdraw its tasks instead.", "id")
+    done = refuse(ErrorCode.IN_USE, "Tasks of it were done, or are planned; withdraw its tasks instead.", "id")
     tasks = select(ProgrammeTask).where(
         ProgrammeTask.org_id == ctx.actor.org_id, ProgrammeTask.programme_id == found.id
     )
     for task in (await ctx.session.scalars(tasks)).all():
         ctx.record("programme_task.deleted", "mt", task.id, before={"code": task.code, "title": task.title})
     before = snapshot(found, FIELDS)
-    async with unique(ctx, fk_accomplishments_org_id_task_id=done):
+    async with unreferenced(ctx, done):
         await ctx.session.delete(found)
     ctx.record("programme.deleted", PREFIX, programme_id, before=before)
     return programme_id

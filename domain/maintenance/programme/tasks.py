@@ -5,7 +5,7 @@ from uuid import UUID
 
 from db.maintenance.programme import Programme, ProgrammeTask, Rebasing
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, UserErrors, refuse
 from domain.fleet.rules import components as parts
 from domain.fleet.rules import texts
@@ -89,8 +89,8 @@ async def delete(ctx: Ctx, task_id: UUID, *, expected_version: int | None = None
     ctx.check(Permission.PROGRAMME_MANAGE)
     found = await access(ctx, ProgrammeTask, task_id, "programme task", expected_version)
     before = snapshot(found, FIELDS)
-    done = refuse(ErrorCode.IN_USE, f"{found.code} was done, which is kept; withdraw it instead.", "id")
-    async with unique(ctx, fk_accomplishments_org_id_task_id=done):
+    done = refuse(ErrorCode.IN_USE, f"{found.code} was done, or is planned; withdraw it instead.", "id")
+    async with unreferenced(ctx, done):
         await ctx.session.delete(found)
     ctx.record("programme_task.deleted", PREFIX, task_id, before=before)
     return task_id
