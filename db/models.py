@@ -13,6 +13,7 @@ import db.files.documents
 import db.files.uploads
 import db.fleet.aircraft
 import db.fleet.aircraft_types
+import db.fleet.components
 import db.fleet.utilisation
 import db.idempotency
 import db.identity.departments
@@ -21,6 +22,9 @@ import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
 import db.identity.users
+import db.maintenance.directives
+import db.maintenance.due
+import db.maintenance.programme
 import db.operations
 import db.workforce.authorisations
 import db.workforce.courses
