@@ -47,6 +47,7 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
             ["org_id", "work_order_id", "aircraft_id"],
             ["work_orders.org_id", "work_orders.id", "work_orders.aircraft_id"],
         ),
+        ForeignKeyConstraint(["org_id", "assignee_id"], ["memberships.org_id", "memberships.user_id"]),
         ForeignKeyConstraint(["org_id", "task_id"], ["programme_tasks.org_id", "programme_tasks.id"]),
         ForeignKeyConstraint(["org_id", "component_id"], ["components.org_id", "components.id"]),
         ForeignKeyConstraint(["org_id", "directive_id"], ["directives.org_id", "directives.id"]),
@@ -107,7 +108,7 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
     instructions: Mapped[str | None]
     inspection_required: Mapped[bool] = mapped_column(default=False, server_default="false")
     status: Mapped[str] = mapped_column(default=TaskCardStatus.OPEN, server_default=TaskCardStatus.OPEN)
-    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    assignee_id: Mapped[UUID | None]
     task_id: Mapped[UUID | None]
     component_id: Mapped[UUID | None]
     directive_id: Mapped[UUID | None]
@@ -127,6 +128,7 @@ class SignOff(TenantMixin, Base):
         CheckConstraint("kind NOT IN ('PERFORMANCE', 'REJECTION') OR note IS NOT NULL", name="says_what"),
         CheckConstraint("total_minutes >= 0 AND total_cycles >= 0", name="totals"),
         ForeignKeyConstraint(["org_id", "task_card_id"], ["task_cards.org_id", "task_cards.id"]),
+        ForeignKeyConstraint(["org_id", "signatory_id"], ["memberships.org_id", "memberships.user_id"]),
         ForeignKeyConstraint(["org_id", "authorisation_id"], ["authorisations.org_id", "authorisations.id"]),
         Index("uq_sign_offs_closure", "org_id", "task_card_id", unique=True, postgresql_where=text("kind = 'CLOSURE'")),
         Index("ix_sign_offs_org_id_task_card_id_id", "org_id", "task_card_id", "id"),
@@ -140,7 +142,7 @@ class SignOff(TenantMixin, Base):
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True, sort_order=-3)
     task_card_id: Mapped[UUID]
     kind: Mapped[str]
-    signatory_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    signatory_id: Mapped[UUID]
     authorisation_id: Mapped[UUID]
     note: Mapped[str | None]
     total_minutes: Mapped[int]
