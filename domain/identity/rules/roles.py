@@ -14,7 +14,7 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.FEED_POST}
+STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD}
 HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
 
 
@@ -69,14 +69,22 @@ _MAINTENANCE = [
         "QUALITY_MANAGER",
         "Quality manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEPARTMENT_MANAGE, Permission.FEED_POST},
-        "Monitors compliance (145.A.200): reads everything, the event log included.",
+        READS
+        | {
+            Permission.DEPARTMENT_MANAGE,
+            Permission.FEED_POST,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
+        },
+        "Monitors compliance (145.A.200): reads everything, the event log included, and authorises staff (145.A.35).",
     ),
     _role(
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST},
+        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST, Permission.DOCUMENT_UPLOAD},
         "Runs the safety management system.",
     ),
     _role(
@@ -90,6 +98,7 @@ _MAINTENANCE = [
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
             Permission.FEED_POST,
+            Permission.DOCUMENT_UPLOAD,
         },
         "Plans maintenance: keeps the fleet, its utilisation and its work orders.",
     ),
@@ -150,6 +159,10 @@ _TASKS = [
             Permission.DEFECT_REPORT,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),
