@@ -10,7 +10,7 @@ from db.rls import protect
 from db.search import searchable
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -159,6 +159,13 @@ ALTER TABLE task_cards ADD CONSTRAINT fk_task_cards_org_id_defect_id_aircraft_id
     FOREIGN KEY (org_id, defect_id, aircraft_id) REFERENCES defects (org_id, id, aircraft_id)
 """
 
+# What was done under a card names it.
+CARD_OF_RECORD = """
+ALTER TABLE {table} ADD CONSTRAINT fk_{table}_org_id_task_card_id
+    FOREIGN KEY (org_id, task_card_id) REFERENCES task_cards (org_id, id)
+"""
+RECORDS = ("accomplishments", "directive_entries")
+
 DEFERRALS = f"""
 CREATE TABLE deferrals (
     org_id uuid NOT NULL,
@@ -289,6 +296,7 @@ def upgrade() -> None:
         DEFECTS,
         DEFECT_OF_CARD,
         DEFERRALS,
+        *(CARD_OF_RECORD.format(table=table) for table in RECORDS),
         *_indexes(),
         REFUSE_CHANGE,
         "CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON sign_offs"
@@ -316,6 +324,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("ALTER TABLE task_cards DROP CONSTRAINT fk_task_cards_org_id_defect_id_aircraft_id")
+    for table in RECORDS:
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_org_id_task_card_id")
     for table in SEARCHED:
         op.execute(f"DROP FUNCTION search_{table}(text[], text)")
     for table in ("deferrals", "defects", "sign_offs", "task_cards", "work_orders"):

@@ -16,6 +16,7 @@ READS = frozenset(permission for permission in Permission if permission.value.en
 EVERYDAY = READS - {Permission.EVENT_READ}
 STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD}
 HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
+FLOOR = HANGAR | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD}
 
 
 class Vocabulary(StrEnum):
@@ -94,33 +95,37 @@ _MAINTENANCE = [
         READS
         | {
             Permission.FLEET_MANAGE,
+            Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.PROGRAMME_MANAGE,
+            Permission.DIRECTIVE_MANAGE,
+            Permission.ACCOMPLISHMENT_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
             Permission.FEED_POST,
             Permission.DOCUMENT_UPLOAD,
         },
-        "Plans maintenance: keeps the fleet, its utilisation and its work orders.",
+        "Plans maintenance: keeps the fleet, its utilisation, its programmes, directives and work orders.",
     ),
     _role(
         "PRODUCTION_ENGINEER",
         "Production engineer",
         Vocabulary.MAINTENANCE,
-        HANGAR | {Permission.UTILISATION_RECORD, Permission.WORK_ORDER_MANAGE},
+        FLOOR | {Permission.WORK_ORDER_MANAGE},
         "Runs the hangar floor.",
     ),
     _role(
         "CERTIFYING_ENGINEER",
         "Certifying engineer",
         Vocabulary.MAINTENANCE,
-        HANGAR | {Permission.UTILISATION_RECORD},
+        FLOOR,
         "Certifies base maintenance (145.A.35, category C).",
     ),
     _role(
         "CERTIFYING_TECHNICIAN",
         "Certifying technician",
         Vocabulary.MAINTENANCE,
-        HANGAR | {Permission.UTILISATION_RECORD},
+        FLOOR,
         "Certifies line maintenance (145.A.35, categories B1, B2).",
     ),
     _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, HANGAR, "Carries out tasks that others certify."),
@@ -154,7 +159,11 @@ _TASKS = [
             Permission.DEPARTMENT_MANAGE,
             Permission.MEMBER_MANAGE,
             Permission.FLEET_MANAGE,
+            Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.PROGRAMME_MANAGE,
+            Permission.DIRECTIVE_MANAGE,
+            Permission.ACCOMPLISHMENT_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
             Permission.FEED_POST,
