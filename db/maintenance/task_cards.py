@@ -29,7 +29,8 @@ class SignOffKind(StrEnum):
 
 class TaskCard(TenantMixin, TimestampMixin, Base):
     """`number` counts within the work order. A card that is made from something due names it: a task of the programme
-    (and the component that it is due on), a directive or a defect. Of each there is at most one unfinished card."""
+    (and the component that it is due on), a directive or a defect. Of each there is at most one unfinished card.
+    Closing an incomplete card leaves what it was made from as it is."""
 
     __tablename__ = "task_cards"
     __table_args__ = (
@@ -43,6 +44,7 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
         CheckConstraint("status <> 'INSPECTED' OR inspection_required", name="inspected"),
         CheckConstraint("(status = 'CANCELLED') = (cancellation_reason IS NOT NULL)", name="cancelled"),
         CheckConstraint("length(cancellation_reason) BETWEEN 1 AND 1000", name="cancellation_reason"),
+        CheckConstraint("status = 'CLOSED' OR NOT incomplete", name="incomplete"),
         ForeignKeyConstraint(
             ["org_id", "work_order_id", "aircraft_id"],
             ["work_orders.org_id", "work_orders.id", "work_orders.aircraft_id"],
@@ -90,6 +92,7 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
         Index("ix_task_cards_org_id_reference_id", "org_id", "reference", "id"),
         Index("ix_task_cards_org_id_status_id", "org_id", "status", "id"),
         Index("ix_task_cards_org_id_inspection_required_id", "org_id", "inspection_required", "id"),
+        Index("ix_task_cards_org_id_incomplete_id", "org_id", "incomplete", "id"),
         Index("ix_task_cards_org_id_assignee_id_id", "org_id", "assignee_id", "id"),
         Index("ix_task_cards_org_id_task_id_id", "org_id", "task_id", "id"),
         Index("ix_task_cards_org_id_component_id_id", "org_id", "component_id", "id"),
@@ -108,6 +111,7 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
     instructions: Mapped[str | None]
     inspection_required: Mapped[bool] = mapped_column(default=False, server_default="false")
     status: Mapped[str] = mapped_column(default=TaskCardStatus.OPEN, server_default=TaskCardStatus.OPEN)
+    incomplete: Mapped[bool] = mapped_column(default=False, server_default="false")
     assignee_id: Mapped[UUID | None]
     task_id: Mapped[UUID | None]
     component_id: Mapped[UUID | None]

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from db.fleet.aircraft import Aircraft
 from db.maintenance.task_cards import SignOff, SignOffKind, TaskCard
+from db.maintenance.work_orders import WorkOrder
 from domain import entities
 from domain.context import Ctx
 from domain.fleet.rules.refusals import Refusals
@@ -19,14 +20,15 @@ from domain.maintenance.rules.steps import Step, take
 from domain.permissions import Permission
 from domain.workforce import experience
 
-SOURCE = "TASK_CARD"  # of an entry in a person's experience
-
 
 class Signature:
     """One signature in the making: what it needs is checked, all refusals together, then it is written."""
 
-    def __init__(self, ctx: Ctx, card: TaskCard, aircraft: Aircraft, on: date, kind: SignOffKind) -> None:
+    def __init__(
+        self, ctx: Ctx, work_order: WorkOrder, card: TaskCard, aircraft: Aircraft, on: date, kind: SignOffKind
+    ) -> None:
         self.ctx, self.card, self.aircraft, self.on, self.kind = ctx, card, aircraft, on, kind
+        self.experience = f"Work order {work_order.number}, task card {card.number}"
         self.refusals = Refusals()
         self.authorisation_id: UUID | None = None
 
@@ -39,7 +41,7 @@ class Signature:
         ctx.check(Permission.WORK_ORDER_SIGN)
         work_order, card = await task_cards.access(ctx, card_id, expected_version)
         aircraft = await entities.access(ctx, Aircraft, card.aircraft_id, "aircraft")
-        made = cls(ctx, card, aircraft, await today(ctx), kind)
+        made = cls(ctx, work_order, card, aircraft, await today(ctx), kind)
         made.refusals.take(work_order_rules.workable, work_order.status, "id")
         wanted = step or rules.closing(card.inspection_required)
         made.refusals.take(lambda status: take("task card", status, wanted), card.status, "id")
@@ -57,7 +59,7 @@ class Signature:
         )
         return set(found.all())
 
-    async def write(self, note: str | None, status: str, done: str) -> UUID:
+    async def write(self, note: str | None, status: str, done: str, **values: Any) -> UUID:
         self.refusals.finish()
         assert self.authorisation_id is not None
         made = SignOff(
@@ -79,8 +81,8 @@ class Signature:
             "kind": self.kind.value,
             "authorisation_id": str(self.authorisation_id),
         }
-        await experience.record(self.ctx, made.signatory_id, self.on, self.aircraft.type_id, SOURCE)
-        return await task_cards.moved(self.ctx, self.card, status, done, said=said)
+        await experience.record(self.ctx, made.signatory_id, self.on, self.aircraft.type_id, self.experience)
+        return await task_cards.moved(self.ctx, self.card, status, done, said=said, **values)
 
 
 async def perform(
@@ -111,23 +113,35 @@ async def reject(ctx: Ctx, card_id: UUID, *, note: str, expected_version: int | 
     return await signature.write(text, rules.REJECT.target, "rejected")
 
 
-async def close(ctx: Ctx, card_id: UUID, *, note: str | None = None, expected_version: int | None = None) -> UUID:
+async def close(
+    ctx: Ctx,
+    card_id: UUID,
+    *,
+    note: str | None = None,
+    incomplete: bool = False,
+    expected_version: int | None = None,
+) -> UUID:
     """Certify the card. What it was made from is done with it: the task accomplished, the directive complied with, the
-    defect rectified, on the day and at the totals at which the work was signed."""
+    defect rectified, on the day and at the totals at which the work was signed. Not so when it is `incomplete`: then
+    the note says what is left, and that is planned again or stated on the certificate (145.A.50(e))."""
     signature = await Signature.begin(ctx, card_id, SignOffKind.CLOSURE, None, expected_version)
-    text = signature.refusals.optional(rules.note, note, "note")
-    signature.refusals.finish()
-    performance = await ctx.session.scalar(
+    reading = signature.refusals.take if incomplete else signature.refusals.optional
+    text = reading(rules.note, note or "", "note")
+    closed = await signature.write(text, rules.CLOSE.target, "closed", incomplete=incomplete)
+    if not incomplete:
+        await sources.finish(ctx, signature.card, await _last_work(ctx, card_id))
+    return closed
+
+
+async def _last_work(ctx: Ctx, card_id: UUID) -> SignOff:
+    query = (
         select(SignOff)
         .where(
-            SignOff.org_id == signature.card.org_id,
+            SignOff.org_id == ctx.actor.org_id,
             SignOff.task_card_id == card_id,
             SignOff.kind == SignOffKind.PERFORMANCE,
         )
-        .order_by(SignOff.id.desc())
+        .order_by(SignOff.signed_at.desc(), SignOff.id.desc())
         .limit(1)
     )
-    assert performance is not None
-    closed = await signature.write(text, rules.CLOSE.target, "closed")
-    await sources.finish(ctx, signature.card, performance)
-    return closed
+    return (await ctx.session.scalars(query)).one()

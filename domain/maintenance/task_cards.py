@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from db.identity.memberships import Membership
 from db.maintenance.task_cards import SignOff, TaskCard
 from db.maintenance.work_orders import WorkOrder
 from domain import entities
@@ -20,6 +19,7 @@ from domain.maintenance.rules import work_orders as work_order_rules
 from domain.maintenance.rules.steps import take
 from domain.maintenance.sources import Source
 from domain.permissions import Permission
+from domain.workforce.support import check_member
 
 PREFIX = "tc"
 FIELDS = ("work_order_id", "number", "title", "reference", "instructions", "inspection_required", "status",
@@ -161,10 +161,8 @@ async def _checked(ctx: Ctx, refusals: Refusals, given: dict[str, Any]) -> dict[
         values["reference"] = refusals.optional(rules.reference, given["reference"], "reference")
     if "instructions" in given:
         values["instructions"] = refusals.optional(rules.instructions, given["instructions"], "instructions")
-    if (assignee := given.get("assignee_id")) is not None:
-        member = select(Membership.id).where(Membership.org_id == ctx.actor.org_id, Membership.user_id == assignee)
-        if await ctx.session.scalar(member) is None:
-            refusals.add(ErrorCode.NOT_FOUND, "There is no member of the organization with this id.", "assigneeId")
+    if given.get("assignee_id") is not None:
+        await check_member(ctx, refusals, given["assignee_id"], "assigneeId")
     return values
 
 

@@ -155,9 +155,10 @@ async def mark_released(ctx: Ctx, work_order_id: UUID) -> None:
         await _moved(ctx, found, _taken(found, rules.RELEASE), "released", released_at=ctx.now)
 
 
-async def release_obstacles(ctx: Ctx, work_order_id: UUID, on: date) -> list[UserError]:
+async def release_obstacles(ctx: Ctx, work_order_id: UUID, on: date, *, again: bool = False) -> list[UserError]:
     """Everything that forbids the release of the aircraft after this work order on a day, but for the signatory's
-    authorisation. It locks the work order and the aircraft: what it found stays so until the transaction ends.
+    authorisation; `again` is for a certificate that supersedes another of the same work order. It locks the work order
+    and the aircraft: what it found stays so until the transaction ends.
 
     145.A.50(a): all maintenance ordered has been carried out, and no non-compliance is known that endangers flight
     safety: so an open defect, and an overdue directive, airworthiness limitation or deferral forbid it as well.
@@ -165,7 +166,8 @@ async def release_obstacles(ctx: Ctx, work_order_id: UUID, on: date) -> list[Use
     refusals = Refusals()
     found = await access(ctx, work_order_id)
     aircraft = await entities.access(ctx, Aircraft, found.aircraft_id, "aircraft")
-    refusals.take(lambda status: take("work order", status, rules.RELEASE), found.status, "workOrderId")
+    step = rules.RELEASE_AGAIN if again else rules.RELEASE
+    refusals.take(lambda status: take("work order", status, step), found.status, "workOrderId")
     messages = [
         *await _card_obstacles(ctx, found),
         *(

@@ -64,9 +64,7 @@ class WorkOrder:
             .scalar_subquery()
         ),
     )
-    creator = to_one(
-        "User", "Who made it; null for somebody who is no member.", via="creator_id", nullable=True
-    )
+    creator = to_one("User", "Who made it; null for somebody who is no member.", via="creator_id", nullable=True)
     cancellation_reason = column("Why it was cancelled; null unless it was.")
     released_at = column("When the aircraft was released; null before.", filter=True, order=True)
     version = column("Counts changes; pass it as `expectedVersion`. Its cards count their own.")

@@ -64,6 +64,7 @@ CREATE TABLE task_cards (
     instructions text,
     inspection_required boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'OPEN',
+    incomplete boolean NOT NULL DEFAULT false,
     assignee_id uuid,
     task_id uuid,
     component_id uuid,
@@ -93,7 +94,8 @@ CREATE TABLE task_cards (
     CONSTRAINT ck_task_cards_component CHECK (component_id IS NULL OR task_id IS NOT NULL),
     CONSTRAINT ck_task_cards_inspected CHECK (status <> 'INSPECTED' OR inspection_required),
     CONSTRAINT ck_task_cards_cancelled CHECK ((status = 'CANCELLED') = (cancellation_reason IS NOT NULL)),
-    CONSTRAINT ck_task_cards_cancellation_reason CHECK (length(cancellation_reason) BETWEEN 1 AND 1000)
+    CONSTRAINT ck_task_cards_cancellation_reason CHECK (length(cancellation_reason) BETWEEN 1 AND 1000),
+    CONSTRAINT ck_task_cards_incomplete CHECK (status = 'CLOSED' OR NOT incomplete)
 )
 """
 
@@ -243,6 +245,7 @@ INDEXES = {
         "reference",
         "status",
         "inspection_required",
+        "incomplete",
         "assignee_id",
         "task_id",
         "component_id",

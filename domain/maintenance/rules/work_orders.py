@@ -14,6 +14,8 @@ OPEN = Step("opened", (Status.DRAFT,), Status.OPEN)
 START = Step("started", (Status.OPEN,), Status.IN_PROGRESS)
 COMPLETE = Step("completed", (Status.IN_PROGRESS,), Status.AWAITING_RELEASE)
 RELEASE = Step("released", (Status.AWAITING_RELEASE,), Status.RELEASED)
+# A certificate that supersedes another leaves the work order as it is.
+RELEASE_AGAIN = Step("released again", (Status.RELEASED, Status.CLOSED), Status.RELEASED)
 CLOSE = Step("closed", (Status.RELEASED,), Status.CLOSED)
 CANCEL = Step("cancelled", (Status.DRAFT, Status.OPEN, Status.IN_PROGRESS), Status.CANCELLED)
 
