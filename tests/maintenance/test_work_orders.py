@@ -121,7 +121,7 @@ async def test_from_the_plan_to_the_release(db: Database, planner: Api, crew: Cr
     assert await hangar.certifier.refusals(CLOSE_CARD, input={"id": card}) == [("NOT_ALLOWED", ["input", "id"])]
     await hangar.mechanic.done(PERFORM, input={"id": card, "note": "Rudder rigged by AMM 27-21."})
     assert await hangar.inspector.refusals(INSPECT, input={"id": card}) == [("NOT_ALLOWED", ["input"])]
-    other = await work.authorised(db, crew.planner, crew.certifier.user_id, Privilege.INSPECTOR, crew.type_id)
+    await work.authorised(db, crew.planner, crew.certifier.user_id, Privilege.INSPECTOR, crew.type_id)
     await hangar.certifier.done(REJECT, input={"id": card, "note": "A turnbuckle is not locked."})
     await hangar.mechanic.done(PERFORM, input={"id": card, "note": "Turnbuckle locked."})
     assert await hangar.certifier.refusals(CLOSE_CARD, input={"id": card}) == [("NOT_ALLOWED", ["input", "id"])]
@@ -150,7 +150,6 @@ async def test_from_the_plan_to_the_release(db: Database, planner: Api, crew: Cr
     assert sorted(events) == sorted(
         ["closed", "inspected", "performed", "rejected", "performed", "partly_performed", "started", "created"]
     )
-    assert other
 
     async with fleet.command(db, crew.planner) as ctx:
         work_order_id = UUID(order.removeprefix("wo_"))
@@ -183,8 +182,8 @@ async def test_no_signature_without_an_effective_authorisation(db: Database, pla
     assert await hangar.certifier.refusals(CLOSE_CARD, input={"id": card}) == [("NOT_ALLOWED", ["input"])]
     assert await hangar.mechanic.refusals(CLOSE_CARD, input={"id": card}) == [("NOT_ALLOWED", ["input"])]
     assert await hangar.inspector.refusals(INSPECT, input={"id": card}) == [("NOT_ALLOWED", ["input", "id"])]
-    viewer = await hangar.planner.data("{ taskCardAggregate(groupBy: []) { count } }")
-    assert viewer["taskCardAggregate"][0]["count"] == 1
+    counted = await planner.data("{ taskCardAggregate { count } }")
+    assert counted == {"taskCardAggregate": [{"count": 1}]}
 
 
 async def test_what_is_planned_is_changed_and_cancelled(planner: Api, crew: Crew) -> None:
@@ -214,10 +213,10 @@ async def test_what_is_planned_is_changed_and_cancelled(planner: Api, crew: Crew
     await planner.done(OPEN, id=order)
     await hangar.mechanic.done(START, id=card)
     part = {"id": card, "note": "Wheel off.", "finished": False}
-    other = await hangar.card(order)
+    await hangar.card(order)
     given_up = {"id": order, "reason": "The aircraft is needed"}
     await hangar.mechanic.done(PERFORM, input=part)
-    assert await planner.refusals(UPDATE_CARD, input=better | {"expectedVersion": 4}) == [
+    assert await planner.refusals(UPDATE_CARD, input=better | {"expectedVersion": 3}) == [
         ("NOT_ALLOWED", ["input", "id"])
     ]
     assert await planner.refusals(CANCEL_CARD, input={"id": card, "reason": "x"}) == [("NOT_ALLOWED", ["input", "id"])]
@@ -232,7 +231,6 @@ async def test_what_is_planned_is_changed_and_cancelled(planner: Api, crew: Crew
     assert cancelled == {**reason, "cards": {"nodes": [reason]}}
     late = {"workOrderId": second, "title": "One more"}
     assert await planner.refusals(ADD, input=late) == [("NOT_ALLOWED", ["input", "workOrderId"])]
-    assert other
 
 
 async def test_every_refusal_has_its_path(planner: Api, crew: Crew) -> None:
