@@ -335,5 +335,4 @@ async def test_no_sequence_reaches_a_release_that_must_not_be(
         assert wrong == [], (seed, steps)
         reached += released
     # Both ends of the generator are of use: ways that lead there, and ways that do not.
-    print(reached)
     assert 0.1 < reached / len(seeds) < 0.9
