@@ -22,9 +22,12 @@ import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
 import db.identity.users
+import db.maintenance.defects
 import db.maintenance.directives
 import db.maintenance.due
 import db.maintenance.programme
+import db.maintenance.task_cards
+import db.maintenance.work_orders
 import db.operations
 import db.workforce.authorisations
 import db.workforce.courses

@@ -18,6 +18,10 @@ class Permission(StrEnum):
     FLEET_READ = "FLEET_READ"
     FLEET_MANAGE = "FLEET_MANAGE"
     UTILISATION_RECORD = "UTILISATION_RECORD"
+    WORK_ORDER_READ = "WORK_ORDER_READ"
+    WORK_ORDER_MANAGE = "WORK_ORDER_MANAGE"
+    WORK_ORDER_SIGN = "WORK_ORDER_SIGN"
+    DEFECT_REPORT = "DEFECT_REPORT"
     COMPONENT_MANAGE = "COMPONENT_MANAGE"
     MAINTENANCE_READ = "MAINTENANCE_READ"
     PROGRAMME_MANAGE = "PROGRAMME_MANAGE"
@@ -47,6 +51,12 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.FLEET_READ: "See aircraft types, aircraft, components and utilisation.",
     Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
     Permission.UTILISATION_RECORD: "Record and correct utilisation.",
+    Permission.WORK_ORDER_READ: "See work orders, task cards, sign-offs, defects and deferrals.",
+    Permission.WORK_ORDER_MANAGE: "Plan, open, complete, close and cancel work orders and their task cards.",
+    Permission.WORK_ORDER_SIGN: (
+        "Start and sign task cards, and defer defects; each signature needs an effective authorisation too."
+    ),
+    Permission.DEFECT_REPORT: "Report defects of aircraft.",
     Permission.COMPONENT_MANAGE: "Register, change, install, remove and overhaul components.",
     Permission.MAINTENANCE_READ: "See programmes, directives, what was done and what is due.",
     Permission.PROGRAMME_MANAGE: "Create and change maintenance programmes, and say which aircraft follow them.",

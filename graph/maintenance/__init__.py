@@ -1,9 +1,10 @@
 """Maintenance in the graph."""
 
 from graph.core.room import Room
-from graph.maintenance import directives, due
+from graph.maintenance import defects, directives, due, task_cards, work_orders
 from graph.maintenance.programme import accomplishments, programmes, tasks
 
+TOPICS = (programmes, tasks, accomplishments, directives, due, work_orders, task_cards, defects)
 ROOM = Room(
     projections=[
         programmes.Programme,
@@ -15,13 +16,13 @@ ROOM = Room(
         directives.AircraftDirective,
         directives.DirectiveEntry,
         due.DueItem,
+        work_orders.WorkOrder,
+        task_cards.TaskCard,
+        task_cards.SignOff,
+        defects.Defect,
+        defects.Deferral,
     ],
-    queries=[*programmes.QUERIES, *tasks.QUERIES, *accomplishments.QUERIES, *directives.QUERIES, *due.QUERIES],
-    mutations=[*programmes.MUTATIONS, *tasks.MUTATIONS, *accomplishments.MUTATIONS, *directives.MUTATIONS],
-    subscriptions=[
-        *programmes.SUBSCRIPTIONS,
-        *tasks.SUBSCRIPTIONS,
-        *accomplishments.SUBSCRIPTIONS,
-        *directives.SUBSCRIPTIONS,
-    ],
+    queries=[query for topic in TOPICS for query in topic.QUERIES],
+    mutations=[mutation for topic in TOPICS for mutation in getattr(topic, "MUTATIONS", ())],
+    subscriptions=[subscription for topic in TOPICS for subscription in getattr(topic, "SUBSCRIPTIONS", ())],
 )

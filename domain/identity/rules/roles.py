@@ -15,6 +15,8 @@ ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
 STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD}
+HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
+FLOOR = HANGAR | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD}
 
 
 class Vocabulary(StrEnum):
@@ -50,7 +52,7 @@ _GENERAL = [
         "MEMBER",
         "Member",
         Vocabulary.GENERAL,
-        STAFF | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD, Permission.DEFECT_REPORT},
         "Sees what the organization does and records everyday work.",
     ),
     _role("VIEWER", "Viewer", Vocabulary.GENERAL, EVERYDAY, "Sees what the organization does, changes nothing."),
@@ -83,7 +85,7 @@ _MAINTENANCE = [
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD},
+        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST, Permission.DOCUMENT_UPLOAD},
         "Runs the safety management system.",
     ),
     _role(
@@ -98,33 +100,35 @@ _MAINTENANCE = [
             Permission.PROGRAMME_MANAGE,
             Permission.DIRECTIVE_MANAGE,
             Permission.ACCOMPLISHMENT_RECORD,
+            Permission.WORK_ORDER_MANAGE,
+            Permission.DEFECT_REPORT,
             Permission.FEED_POST,
             Permission.DOCUMENT_UPLOAD,
         },
-        "Plans maintenance: keeps the fleet, its utilisation, its programmes and its directives.",
+        "Plans maintenance: keeps the fleet, its utilisation, its programmes, directives and work orders.",
     ),
     _role(
         "PRODUCTION_ENGINEER",
         "Production engineer",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD},
+        FLOOR | {Permission.WORK_ORDER_MANAGE},
         "Runs the hangar floor.",
     ),
     _role(
         "CERTIFYING_ENGINEER",
         "Certifying engineer",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD},
+        FLOOR,
         "Certifies base maintenance (145.A.35, category C).",
     ),
     _role(
         "CERTIFYING_TECHNICIAN",
         "Certifying technician",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD},
+        FLOOR,
         "Certifies line maintenance (145.A.35, categories B1, B2).",
     ),
-    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, STAFF, "Carries out tasks that others certify."),
+    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, HANGAR, "Carries out tasks that others certify."),
     _role("STORES", "Stores", Vocabulary.MAINTENANCE, STAFF, "Receives and issues parts."),
 ]
 
@@ -160,6 +164,8 @@ _TASKS = [
             Permission.PROGRAMME_MANAGE,
             Permission.DIRECTIVE_MANAGE,
             Permission.ACCOMPLISHMENT_RECORD,
+            Permission.WORK_ORDER_MANAGE,
+            Permission.DEFECT_REPORT,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
             Permission.DOCUMENT_UPLOAD,
