@@ -19,6 +19,7 @@ import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
 import db.identity.users
+import db.maintenance.releases
 import db.operations  # noqa: F401 - for its table, as all of them
 from db.base import Base
 

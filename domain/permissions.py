@@ -18,6 +18,10 @@ class Permission(StrEnum):
     FLEET_READ = "FLEET_READ"
     FLEET_MANAGE = "FLEET_MANAGE"
     UTILISATION_RECORD = "UTILISATION_RECORD"
+    RELEASE_READ = "RELEASE_READ"
+    RELEASE_ISSUE = "RELEASE_ISSUE"
+    RELEASE_REVOKE = "RELEASE_REVOKE"
+    RELEASE_MANAGE = "RELEASE_MANAGE"
     FEED_READ = "FEED_READ"
     FEED_POST = "FEED_POST"
     FEED_MODERATE = "FEED_MODERATE"
@@ -36,6 +40,10 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.FLEET_READ: "See aircraft types, aircraft and utilisation.",
     Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
     Permission.UTILISATION_RECORD: "Record and correct utilisation.",
+    Permission.RELEASE_READ: "See certificates of release, their revocations and number series.",
+    Permission.RELEASE_ISSUE: "Issue certificates of release, with an authorisation that is effective.",
+    Permission.RELEASE_REVOKE: "Revoke certificates of release.",
+    Permission.RELEASE_MANAGE: "Set up the number series of certificates and the keys that sign them.",
     Permission.FEED_READ: "Read the feed of the organization and of one's own departments.",
     Permission.FEED_POST: "Post to the feed, and change and delete one's own messages.",
     Permission.FEED_MODERATE: "Read and post in the feed of every department, and delete anybody's messages.",
