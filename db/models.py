@@ -19,7 +19,10 @@ import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
 import db.identity.users
+import db.maintenance.defects
 import db.maintenance.releases
+import db.maintenance.task_cards
+import db.maintenance.work_orders
 import db.operations  # noqa: F401 - for its table, as all of them
 from db.base import Base
 

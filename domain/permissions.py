@@ -18,6 +18,10 @@ class Permission(StrEnum):
     FLEET_READ = "FLEET_READ"
     FLEET_MANAGE = "FLEET_MANAGE"
     UTILISATION_RECORD = "UTILISATION_RECORD"
+    WORK_ORDER_READ = "WORK_ORDER_READ"
+    WORK_ORDER_MANAGE = "WORK_ORDER_MANAGE"
+    WORK_ORDER_SIGN = "WORK_ORDER_SIGN"
+    DEFECT_REPORT = "DEFECT_REPORT"
     RELEASE_READ = "RELEASE_READ"
     RELEASE_ISSUE = "RELEASE_ISSUE"
     RELEASE_REVOKE = "RELEASE_REVOKE"
@@ -40,6 +44,12 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.FLEET_READ: "See aircraft types, aircraft and utilisation.",
     Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
     Permission.UTILISATION_RECORD: "Record and correct utilisation.",
+    Permission.WORK_ORDER_READ: "See work orders, task cards, sign-offs, defects and deferrals.",
+    Permission.WORK_ORDER_MANAGE: "Plan, open, complete, close and cancel work orders and their task cards.",
+    Permission.WORK_ORDER_SIGN: (
+        "Start and sign task cards, and defer defects; each signature needs an effective authorisation too."
+    ),
+    Permission.DEFECT_REPORT: "Report defects of aircraft.",
     Permission.RELEASE_READ: "See certificates of release, their revocations and number series.",
     Permission.RELEASE_ISSUE: "Issue certificates of release, with an authorisation that is effective.",
     Permission.RELEASE_REVOKE: "Revoke certificates of release.",

@@ -15,6 +15,7 @@ ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
 STAFF = EVERYDAY | {Permission.FEED_POST}
+HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
 
 
 class Vocabulary(StrEnum):
@@ -50,7 +51,7 @@ _GENERAL = [
         "MEMBER",
         "Member",
         Vocabulary.GENERAL,
-        STAFF | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD, Permission.DEFECT_REPORT},
         "Sees what the organization does and records everyday work.",
     ),
     _role("VIEWER", "Viewer", Vocabulary.GENERAL, EVERYDAY, "Sees what the organization does, changes nothing."),
@@ -81,38 +82,45 @@ _MAINTENANCE = [
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FEED_POST},
+        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST},
         "Runs the safety management system.",
     ),
     _role(
         "PLANNING_ENGINEER",
         "Planning engineer",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FLEET_MANAGE, Permission.UTILISATION_RECORD, Permission.FEED_POST},
-        "Plans maintenance: keeps the fleet and its utilisation.",
+        READS
+        | {
+            Permission.FLEET_MANAGE,
+            Permission.UTILISATION_RECORD,
+            Permission.WORK_ORDER_MANAGE,
+            Permission.DEFECT_REPORT,
+            Permission.FEED_POST,
+        },
+        "Plans maintenance: keeps the fleet, its utilisation and its work orders.",
     ),
     _role(
         "PRODUCTION_ENGINEER",
         "Production engineer",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD},
+        HANGAR | {Permission.UTILISATION_RECORD, Permission.WORK_ORDER_MANAGE},
         "Runs the hangar floor.",
     ),
     _role(
         "CERTIFYING_ENGINEER",
         "Certifying engineer",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
+        HANGAR | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
         "Certifies base maintenance (145.A.35, category C).",
     ),
     _role(
         "CERTIFYING_TECHNICIAN",
         "Certifying technician",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
+        HANGAR | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
         "Certifies line maintenance (145.A.35, categories B1, B2).",
     ),
-    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, STAFF, "Carries out tasks that others certify."),
+    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, HANGAR, "Carries out tasks that others certify."),
     _role("STORES", "Stores", Vocabulary.MAINTENANCE, STAFF, "Receives and issues parts."),
 ]
 
@@ -144,6 +152,8 @@ _TASKS = [
             Permission.MEMBER_MANAGE,
             Permission.FLEET_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.WORK_ORDER_MANAGE,
+            Permission.DEFECT_REPORT,
             Permission.RELEASE_REVOKE,
             Permission.RELEASE_MANAGE,
             Permission.FEED_POST,
