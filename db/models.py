@@ -9,6 +9,8 @@ import db.events.heartbeats
 import db.events.jobs
 import db.events.log
 import db.events.outbox
+import db.files.documents
+import db.files.uploads
 import db.fleet.aircraft
 import db.fleet.aircraft_types
 import db.fleet.utilisation
@@ -23,7 +25,13 @@ import db.maintenance.defects
 import db.maintenance.releases
 import db.maintenance.task_cards
 import db.maintenance.work_orders
-import db.operations  # noqa: F401 - for its table, as all of them
+import db.operations
+import db.workforce.authorisations
+import db.workforce.courses
+import db.workforce.enrolments
+import db.workforce.experience
+import db.workforce.licences
+import db.workforce.training_records  # noqa: F401 - for its table, as all of them
 from db.base import Base
 
 __all__ = ["Base"]

@@ -26,6 +26,12 @@ class Permission(StrEnum):
     RELEASE_ISSUE = "RELEASE_ISSUE"
     RELEASE_REVOKE = "RELEASE_REVOKE"
     RELEASE_MANAGE = "RELEASE_MANAGE"
+    DOCUMENT_READ = "DOCUMENT_READ"
+    DOCUMENT_UPLOAD = "DOCUMENT_UPLOAD"
+    DOCUMENT_MANAGE = "DOCUMENT_MANAGE"
+    WORKFORCE_READ = "WORKFORCE_READ"
+    WORKFORCE_MANAGE = "WORKFORCE_MANAGE"
+    AUTHORISATION_MANAGE = "AUTHORISATION_MANAGE"
     FEED_READ = "FEED_READ"
     FEED_POST = "FEED_POST"
     FEED_MODERATE = "FEED_MODERATE"
@@ -54,6 +60,12 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.RELEASE_ISSUE: "Issue certificates of release, with an authorisation that is effective.",
     Permission.RELEASE_REVOKE: "Revoke certificates of release.",
     Permission.RELEASE_MANAGE: "Set up the number series of certificates and the keys that sign them.",
+    Permission.DOCUMENT_READ: "See documents and download them.",
+    Permission.DOCUMENT_UPLOAD: "Upload evidence.",
+    Permission.DOCUMENT_MANAGE: "Upload assets and templates, and delete documents that nothing refers to.",
+    Permission.WORKFORCE_READ: "See courses, training, licences, authorisations and recent experience.",
+    Permission.WORKFORCE_MANAGE: "Keep courses, training records, enrolments, licences and experience.",
+    Permission.AUTHORISATION_MANAGE: "Issue, change, suspend and revoke authorisations.",
     Permission.FEED_READ: "Read the feed of the organization and of one's own departments.",
     Permission.FEED_POST: "Post to the feed, and change and delete one's own messages.",
     Permission.FEED_MODERATE: "Read and post in the feed of every department, and delete anybody's messages.",

@@ -10,7 +10,7 @@ from db.rls import protect
 from db.search import searchable
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -14,7 +14,7 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.FEED_POST}
+STAFF = EVERYDAY | {Permission.DOCUMENT_UPLOAD, Permission.FEED_POST}
 HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
 
 
@@ -74,15 +74,19 @@ _MAINTENANCE = [
             Permission.DEPARTMENT_MANAGE,
             Permission.RELEASE_REVOKE,
             Permission.RELEASE_MANAGE,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
             Permission.FEED_POST,
         },
-        "Monitors compliance (145.A.200): reads everything, the event log included.",
+        "Monitors compliance (145.A.200): reads everything, the event log included, and authorises staff (145.A.35).",
     ),
     _role(
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST},
+        READS | {Permission.DEFECT_REPORT, Permission.DOCUMENT_UPLOAD, Permission.FEED_POST},
         "Runs the safety management system.",
     ),
     _role(
@@ -95,6 +99,7 @@ _MAINTENANCE = [
             Permission.UTILISATION_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
+            Permission.DOCUMENT_UPLOAD,
             Permission.FEED_POST,
         },
         "Plans maintenance: keeps the fleet, its utilisation and its work orders.",
@@ -158,6 +163,10 @@ _TASKS = [
             Permission.RELEASE_MANAGE,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),
