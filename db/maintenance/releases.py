@@ -110,6 +110,7 @@ class Release(TenantMixin, Base):
         ForeignKeyConstraint(["org_id", "aircraft_id"], ["aircraft.org_id", "aircraft.id"]),
         ForeignKeyConstraint(["org_id", "component_id"], ["components.org_id", "components.id"]),
         ForeignKeyConstraint(["org_id", "work_order_id"], ["work_orders.org_id", "work_orders.id"]),
+        ForeignKeyConstraint(["org_id", "signatory_id"], ["memberships.org_id", "memberships.user_id"]),
         ForeignKeyConstraint(["org_id", "authorisation_id"], ["authorisations.org_id", "authorisations.id"]),
         ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"]),
         ForeignKeyConstraint(["org_id", "supersedes_id"], ["releases.org_id", "releases.id"]),
@@ -123,6 +124,7 @@ class Release(TenantMixin, Base):
             unique=True,
             postgresql_where=text("form = 'CRS' AND status = 'ISSUED'"),
         ),
+        Index("ix_releases_without_document", "created_at", postgresql_where=text("document_id IS NULL")),
         Index("ix_releases_org_id_number_id", "org_id", "number", "id"),
         Index("ix_releases_org_id_form_id", "org_id", "form", "id"),
         Index("ix_releases_org_id_status_id", "org_id", "status", "id"),
@@ -145,7 +147,7 @@ class Release(TenantMixin, Base):
     component_id: Mapped[UUID | None]
     work_order_id: Mapped[UUID | None]
     work: Mapped[str | None]
-    signatory_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    signatory_id: Mapped[UUID]
     authorisation_id: Mapped[UUID]
     released_on: Mapped[date]
     total_minutes: Mapped[int]

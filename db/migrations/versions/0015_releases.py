@@ -80,12 +80,13 @@ CREATE TABLE releases (
         REFERENCES components (org_id, id),
     CONSTRAINT fk_releases_org_id_work_order_id FOREIGN KEY (org_id, work_order_id)
         REFERENCES work_orders (org_id, id),
+    CONSTRAINT fk_releases_org_id_signatory_id FOREIGN KEY (org_id, signatory_id)
+        REFERENCES memberships (org_id, user_id),
     CONSTRAINT fk_releases_org_id_authorisation_id FOREIGN KEY (org_id, authorisation_id)
         REFERENCES authorisations (org_id, id),
     CONSTRAINT fk_releases_org_id_document_id FOREIGN KEY (org_id, document_id) REFERENCES documents (org_id, id),
     CONSTRAINT fk_releases_org_id_supersedes_id FOREIGN KEY (org_id, supersedes_id)
         REFERENCES releases (org_id, id),
-    CONSTRAINT fk_releases_signatory_id FOREIGN KEY (signatory_id) REFERENCES users (id),
     CONSTRAINT uq_releases_org_id_number UNIQUE (org_id, number),
     CONSTRAINT uq_releases_org_id_supersedes_id UNIQUE (org_id, supersedes_id),
     CONSTRAINT uq_releases_token_digest UNIQUE (token_digest),
@@ -217,9 +218,11 @@ def upgrade() -> None:
         *protect("releases", "SELECT, INSERT, UPDATE (status, document_id)"),
         *protect("release_revocations", "SELECT, INSERT"),
         *protect("signing_keys", "SELECT, INSERT, UPDATE (retired_at)"),
-        # The public page knows no organization: it reads these four columns, and only by the token's digest.
+        "CREATE INDEX ix_releases_without_document ON releases (created_at) WHERE document_id IS NULL",
+        # The public page knows no organization: it reads these columns, and only by the token's digest.
+        # The daily sweep reads which certificates have no PDF yet.
         policy("releases", "verify", SYSTEM_ROLE, "true", "SELECT"),
-        f"GRANT SELECT (token_digest, number, form, status) ON releases TO {SYSTEM_ROLE}",
+        f"GRANT SELECT (token_digest, number, status, org_id, id, document_id, created_at) ON releases TO {SYSTEM_ROLE}",
     ]
     for statement in statements:
         op.execute(statement)
