@@ -99,7 +99,7 @@ class Database:
     async def platform(self) -> AsyncIterator[AsyncSession]:
         """One transaction as the system role, across organizations; only sign-in, relay and sweeps use it."""
         async with (
-            AsyncSession(self.system, expire_on_commit=False) as session,
+            AsyncSession(self.system, expire_on_commit=False, info={SETTINGS: self.settings}) as session,
             self._announced(session),
             session.begin(),
         ):

@@ -59,7 +59,7 @@ class NumberSeries(TenantMixin, TimestampMixin, Base):
     __tablename__ = "number_series"
     __table_args__ = (
         one_of("form", CertificateForm),
-        CheckConstraint("prefix ~ '^[A-Z0-9]([A-Z0-9-]*[A-Z0-9-])?$' AND length(prefix) <= 20", name="prefix"),
+        CheckConstraint("prefix ~ '^([A-Z]|[A-Z0-9][A-Z0-9-]*[A-Z-])$' AND length(prefix) <= 20", name="prefix"),
         CheckConstraint("digits BETWEEN 1 AND 9", name="digits"),
         CheckConstraint("last_number >= 0", name="last_number"),
         CheckConstraint("length(organization_name) BETWEEN 1 AND 200", name="organization_name"),

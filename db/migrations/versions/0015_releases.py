@@ -38,7 +38,7 @@ CREATE TABLE number_series (
     CONSTRAINT uq_number_series_org_id_prefix UNIQUE (org_id, prefix),
     CONSTRAINT ck_number_series_form CHECK (form IN ({FORMS})),
     CONSTRAINT ck_number_series_prefix CHECK (
-        prefix ~ '^[A-Z0-9]([A-Z0-9-]*[A-Z0-9-])?$' AND length(prefix) <= 20),
+        prefix ~ '^([A-Z]|[A-Z0-9][A-Z0-9-]*[A-Z-])$' AND length(prefix) <= 20),
     CONSTRAINT ck_number_series_digits CHECK (digits BETWEEN 1 AND 9),
     CONSTRAINT ck_number_series_last_number CHECK (last_number >= 0),
     CONSTRAINT ck_number_series_organization_name CHECK (length(organization_name) BETWEEN 1 AND 200),
@@ -222,7 +222,8 @@ def upgrade() -> None:
         # The public page knows no organization: it reads these columns, and only by the token's digest.
         # The daily sweep reads which certificates have no PDF yet.
         policy("releases", "verify", SYSTEM_ROLE, "true", "SELECT"),
-        f"GRANT SELECT (token_digest, number, status, org_id, id, document_id, created_at) ON releases TO {SYSTEM_ROLE}",
+        "GRANT SELECT (token_digest, number, status, org_id, id, document_id, created_at)"
+        f" ON releases TO {SYSTEM_ROLE}",
     ]
     for statement in statements:
         op.execute(statement)

@@ -8,7 +8,8 @@ from domain.errors import ErrorCode, refuse
 from domain.fleet.rules.texts import named
 
 LONGEST_PREFIX = 20
-PREFIX = re.compile(r"[A-Z0-9]([A-Z0-9-]*[A-Z0-9-])?")
+# No digit at its end: so no number of one series can be read as one of another.
+PREFIX = re.compile(r"[A-Z]|[A-Z0-9][A-Z0-9-]*[A-Z-]")
 
 
 def paragraphs(what: str, longest: int) -> Callable[[str], str]:
@@ -43,8 +44,8 @@ def prefix(text: str) -> str:
     if not PREFIX.fullmatch(found) or len(found) > LONGEST_PREFIX:
         raise refuse(
             ErrorCode.INVALID,
-            f"'{text[:30]}' is no prefix of numbers: take 1 to {LONGEST_PREFIX} letters, digits and hyphens that begin"
-            " with a letter or digit, as in CRS-.",
+            f"'{text[:30]}' is no prefix of numbers: take 1 to {LONGEST_PREFIX} letters, digits and hyphens,"
+            " a letter or digit first and no digit last, as in CRS-.",
         )
     return found
 
