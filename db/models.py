@@ -13,6 +13,7 @@ import db.files.documents
 import db.files.uploads
 import db.fleet.aircraft
 import db.fleet.aircraft_types
+import db.fleet.components
 import db.fleet.utilisation
 import db.idempotency
 import db.identity.departments
@@ -22,6 +23,9 @@ import db.identity.roles
 import db.identity.sessions
 import db.identity.users
 import db.maintenance.defects
+import db.maintenance.directives
+import db.maintenance.due
+import db.maintenance.programme
 import db.maintenance.releases
 import db.maintenance.task_cards
 import db.maintenance.work_orders

@@ -26,6 +26,11 @@ class Permission(StrEnum):
     RELEASE_ISSUE = "RELEASE_ISSUE"
     RELEASE_REVOKE = "RELEASE_REVOKE"
     RELEASE_MANAGE = "RELEASE_MANAGE"
+    COMPONENT_MANAGE = "COMPONENT_MANAGE"
+    MAINTENANCE_READ = "MAINTENANCE_READ"
+    PROGRAMME_MANAGE = "PROGRAMME_MANAGE"
+    DIRECTIVE_MANAGE = "DIRECTIVE_MANAGE"
+    ACCOMPLISHMENT_RECORD = "ACCOMPLISHMENT_RECORD"
     DOCUMENT_READ = "DOCUMENT_READ"
     DOCUMENT_UPLOAD = "DOCUMENT_UPLOAD"
     DOCUMENT_MANAGE = "DOCUMENT_MANAGE"
@@ -47,7 +52,7 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.ROLE_MANAGE: "Create, change and delete the organization's own roles.",
     Permission.EVENT_READ: "Read the event log and subscribe to it.",
     Permission.EVENT_MANAGE: "Decide how long the event log is kept.",
-    Permission.FLEET_READ: "See aircraft types, aircraft and utilisation.",
+    Permission.FLEET_READ: "See aircraft types, aircraft, components and utilisation.",
     Permission.FLEET_MANAGE: "Create, change, import and delete aircraft types and aircraft.",
     Permission.UTILISATION_RECORD: "Record and correct utilisation.",
     Permission.WORK_ORDER_READ: "See work orders, task cards, sign-offs, defects and deferrals.",
@@ -60,6 +65,11 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.RELEASE_ISSUE: "Issue certificates of release, with an authorisation that is effective.",
     Permission.RELEASE_REVOKE: "Revoke certificates of release.",
     Permission.RELEASE_MANAGE: "Set up the number series of certificates and the keys that sign them.",
+    Permission.COMPONENT_MANAGE: "Register, change, install, remove and overhaul components.",
+    Permission.MAINTENANCE_READ: "See programmes, directives, what was done and what is due.",
+    Permission.PROGRAMME_MANAGE: "Create and change maintenance programmes, and say which aircraft follow them.",
+    Permission.DIRECTIVE_MANAGE: "Enter directives and decide which aircraft they apply to.",
+    Permission.ACCOMPLISHMENT_RECORD: "Record and revoke accomplished tasks and directives complied with.",
     Permission.DOCUMENT_READ: "See documents and download them.",
     Permission.DOCUMENT_UPLOAD: "Upload evidence.",
     Permission.DOCUMENT_MANAGE: "Upload assets and templates, and delete documents that nothing refers to.",

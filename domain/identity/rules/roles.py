@@ -96,6 +96,7 @@ _MAINTENANCE = [
         READS
         | {
             Permission.FLEET_MANAGE,
+            Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
@@ -156,6 +157,7 @@ _TASKS = [
             Permission.DEPARTMENT_MANAGE,
             Permission.MEMBER_MANAGE,
             Permission.FLEET_MANAGE,
+            Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
