@@ -10,7 +10,7 @@ from db.rls import protect
 from db.search import searchable
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
