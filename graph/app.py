@@ -28,6 +28,7 @@ from graph.pages import Pages
 from graph.schema import BuiltSchema
 from graph.sse import PATH as STREAM_PATH
 from graph.sse import GraphQLOverSSE
+from graph.verification import VerificationPage
 from graph.websocket import GraphQLOverWebSocket
 from runtime import garbage, metrics
 from runtime.logging import get_logger
@@ -86,7 +87,8 @@ class Application:
             self._graphql = GraphQLOverHTTP(platform, self.settings, pages.graphiql)
             self._sockets = GraphQLOverWebSocket(platform, self.settings)
             self._streams = GraphQLOverSSE(platform, self.settings)
-            routes = [*Health(platform).routes(), *pages.routes()]
+            verification = VerificationPage(platform, pages.verification)
+            routes = [*Health(platform).routes(), *pages.routes(), *verification.routes()]
         except BaseException:
             await platform.close()
             raise

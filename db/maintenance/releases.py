@@ -69,6 +69,7 @@ class NumberSeries(TenantMixin, TimestampMixin, Base):
         ForeignKeyConstraint(["org_id", "logo_id"], ["documents.org_id", "documents.id"]),
         UniqueConstraint("org_id", "form"),
         UniqueConstraint("org_id", "prefix"),
+        Index("ix_number_series_org_id_form_id", "org_id", "form", "id"),
     )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True, sort_order=-3)

@@ -166,6 +166,7 @@ $$
 """
 
 INDEXES = {
+    "number_series": ("form",),
     "releases": (
         "number",
         "form",

@@ -16,17 +16,16 @@ from domain.maintenance.certificates import fonts
 TEMPLATES = Path(__file__).parent / "templates"
 STANDARD = "a-3b"
 CODE_ERROR_CORRECTION = "m"  # a print may be stained: 15 % of the code may be unreadable
-# By the first bytes: Typst goes by the file's name.
-IMAGES = {b"\x89PNG": "logo.png", b"\xff\xd8\xff": "logo.jpg", b"GIF8": "logo.gif", b"RIFF": "logo.webp"}
+LOGOS = {"image/png": "logo.png", "image/jpeg": "logo.jpg", "image/webp": "logo.webp"}
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is printed: the content, where it can be verified, and the logo."""
+    """What is printed: the content, where it can be verified, and the logo with its content type."""
 
     content: dict[str, Any]
     url: str
-    logo: bytes | None = None
+    logo: tuple[str, bytes] | None = None
 
 
 def data(content: dict[str, Any]) -> bytes:
@@ -42,9 +41,10 @@ def typeset(sheet: Sheet) -> bytes:
         "fonts.json": orjson.dumps(fonts.FAMILIES),
         "code.svg": code(sheet.url),
     }
-    name = logo_name(sheet.logo)
-    if name and sheet.logo:
-        files[name] = sheet.logo
+    name = ""
+    if sheet.logo is not None:
+        name = LOGOS[sheet.logo[0]]
+        files[name] = sheet.logo[1]
     made = typst.compile(
         files,
         format="pdf",
@@ -65,13 +65,6 @@ def code(url: str) -> bytes:
         out, kind="svg", border=2, xmldecl=False, svgns=True, svgclass=None, lineclass=None
     )
     return out.getvalue()
-
-
-def logo_name(logo: bytes | None) -> str:
-    """A file name by which Typst reads the picture; empty for what it cannot print."""
-    if logo is None:
-        return ""
-    return next((name for start, name in IMAGES.items() if logo.startswith(start)), "")
 
 
 @lru_cache
