@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID
 
 import workers.collaboration.notification_mails
+import workers.files.documents
 import workers.identity.letters
 import workers.identity.mail
 import workers.maintenance.releases  # noqa: F401 - they register their jobs
@@ -68,7 +69,7 @@ async def run_job(ctx: Context, job_id: str, attempt: int) -> None:
 
 async def _upkeep(ctx: Context) -> None:
     service: Service = ctx[KEY]
-    await upkeep.run(service.db)
+    await upkeep.run(service.db, service.settings)
 
 
 def options(settings: Settings, service: Service | None = None) -> dict[str, object]:

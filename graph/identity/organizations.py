@@ -52,6 +52,13 @@ class Organization:
         "How many whole months it keeps its events, beside the one that has begun; null is for ever.",
         requires=Permission.ORGANIZATION_READ,
     )
+    experience_months = column(
+        "In how many months of `experienceWindowMonths` certifying staff must have worked (145.A.35(c)).",
+        requires=Permission.ORGANIZATION_READ,
+    )
+    experience_window_months = column(
+        "Over how many months recent experience is counted.", requires=Permission.ORGANIZATION_READ
+    )
     # The operator of the platform sets it, by SQL and without an event.
     plan = column(
         "How much its people may ask for.",
