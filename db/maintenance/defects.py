@@ -2,9 +2,19 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    and_,
+    or_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, TenantMixin, TimestampMixin, one_of
@@ -45,8 +55,7 @@ class Defect(TenantMixin, TimestampMixin, Base):
         ),
         UniqueConstraint("org_id", "number"),
         UniqueConstraint("org_id", "id", "aircraft_id"),
-        Index("ix_defects_org_id_number_id", "org_id", "number", "id"),
-        Index("ix_defects_org_id_aircraft_id_id", "org_id", "aircraft_id", "id"),
+        Index("ix_defects_org_id_aircraft_id_number_id", "org_id", "aircraft_id", "number", "id"),
         Index("ix_defects_org_id_task_card_id_id", "org_id", "task_card_id", "id"),
         Index("ix_defects_org_id_status_id", "org_id", "status", "id"),
         Index("ix_defects_org_id_ata_chapter_id", "org_id", "ata_chapter", "id"),
@@ -93,13 +102,16 @@ class Deferral(TenantMixin, TimestampMixin, Base):
             name="extension",
         ),
         CheckConstraint(
-            "num_nonnulls(extension_days, extension_reason, extended_on, extended_authorisation_id) IN (0, 4)",
+            "num_nonnulls(extension_days, extension_reason, extended_on, extender_id, extended_authorisation_id)"
+            " IN (0, 5)",
             name="extended",
         ),
         CheckConstraint("length(extension_reason) BETWEEN 1 AND 1000", name="extension_reason"),
         ForeignKeyConstraint(
             ["org_id", "defect_id", "aircraft_id"], ["defects.org_id", "defects.id", "defects.aircraft_id"]
         ),
+        ForeignKeyConstraint(["org_id", "signatory_id"], ["memberships.org_id", "memberships.user_id"]),
+        ForeignKeyConstraint(["org_id", "extender_id"], ["memberships.org_id", "memberships.user_id"]),
         ForeignKeyConstraint(["org_id", "authorisation_id"], ["authorisations.org_id", "authorisations.id"]),
         ForeignKeyConstraint(["org_id", "extended_authorisation_id"], ["authorisations.org_id", "authorisations.id"]),
         UniqueConstraint("org_id", "defect_id"),
@@ -122,11 +134,21 @@ class Deferral(TenantMixin, TimestampMixin, Base):
     due_on: Mapped[date | None]
     due_minutes: Mapped[int | None]
     due_cycles: Mapped[int | None]
-    signatory_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    signatory_id: Mapped[UUID]
     authorisation_id: Mapped[UUID]
     extension_days: Mapped[int | None]
     extension_reason: Mapped[str | None]
     extended_on: Mapped[date | None]
-    extender_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    extender_id: Mapped[UUID | None]
     extended_authorisation_id: Mapped[UUID | None]
     ended_on: Mapped[date | None]
+
+
+def overdue(deferral: Any, aircraft: Any, today: Any) -> ColumnElement[bool]:
+    """SQL: the deferral is in force beyond its limit. The last day, and the last minute and cycle, are within it."""
+    beyond = or_(
+        deferral.due_on < today,
+        deferral.due_minutes < aircraft.total_minutes,
+        deferral.due_cycles < aircraft.total_cycles,
+    )
+    return and_(deferral.ended_on.is_(None), beyond)

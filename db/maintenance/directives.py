@@ -118,6 +118,7 @@ class DirectiveEntry(TenantMixin, Base):
         CheckConstraint("NOT is_latest OR revoked_at IS NULL", name="latest"),
         ForeignKeyConstraint(["org_id", "aircraft_id"], ["aircraft.org_id", "aircraft.id"]),
         ForeignKeyConstraint(["org_id", "directive_id"], ["directives.org_id", "directives.id"]),
+        ForeignKeyConstraint(["org_id", "task_card_id"], ["task_cards.org_id", "task_cards.id"]),
         Index(
             "uq_directive_entries_latest",
             "org_id",

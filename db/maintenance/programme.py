@@ -140,6 +140,7 @@ class Accomplishment(TenantMixin, Base):
         CheckConstraint("NOT is_latest OR revoked_at IS NULL", name="latest"),
         ForeignKeyConstraint(["org_id", "aircraft_id"], ["aircraft.org_id", "aircraft.id"]),
         ForeignKeyConstraint(["org_id", "task_id"], ["programme_tasks.org_id", "programme_tasks.id"]),
+        ForeignKeyConstraint(["org_id", "task_card_id"], ["task_cards.org_id", "task_cards.id"]),
         ForeignKeyConstraint(["org_id", "component_id"], ["components.org_id", "components.id"]),
         Index(
             "uq_accomplishments_latest_on_aircraft",

@@ -29,7 +29,8 @@ class SignOffKind(StrEnum):
 
 class TaskCard(TenantMixin, TimestampMixin, Base):
     """`number` counts within the work order. A card that is made from something due names it: a task of the programme
-    (and the component that it is due on), a directive or a defect. Of each there is at most one unfinished card."""
+    (and the component that it is due on), a directive or a defect. Of each there is at most one unfinished card.
+    Closing an incomplete card leaves what it was made from as it is."""
 
     __tablename__ = "task_cards"
     __table_args__ = (
@@ -43,10 +44,12 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
         CheckConstraint("status <> 'INSPECTED' OR inspection_required", name="inspected"),
         CheckConstraint("(status = 'CANCELLED') = (cancellation_reason IS NOT NULL)", name="cancelled"),
         CheckConstraint("length(cancellation_reason) BETWEEN 1 AND 1000", name="cancellation_reason"),
+        CheckConstraint("status = 'CLOSED' OR NOT incomplete", name="incomplete"),
         ForeignKeyConstraint(
             ["org_id", "work_order_id", "aircraft_id"],
             ["work_orders.org_id", "work_orders.id", "work_orders.aircraft_id"],
         ),
+        ForeignKeyConstraint(["org_id", "assignee_id"], ["memberships.org_id", "memberships.user_id"]),
         ForeignKeyConstraint(["org_id", "task_id"], ["programme_tasks.org_id", "programme_tasks.id"]),
         ForeignKeyConstraint(["org_id", "component_id"], ["components.org_id", "components.id"]),
         ForeignKeyConstraint(["org_id", "directive_id"], ["directives.org_id", "directives.id"]),
@@ -89,6 +92,7 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
         Index("ix_task_cards_org_id_reference_id", "org_id", "reference", "id"),
         Index("ix_task_cards_org_id_status_id", "org_id", "status", "id"),
         Index("ix_task_cards_org_id_inspection_required_id", "org_id", "inspection_required", "id"),
+        Index("ix_task_cards_org_id_incomplete_id", "org_id", "incomplete", "id"),
         Index("ix_task_cards_org_id_assignee_id_id", "org_id", "assignee_id", "id"),
         Index("ix_task_cards_org_id_task_id_id", "org_id", "task_id", "id"),
         Index("ix_task_cards_org_id_component_id_id", "org_id", "component_id", "id"),
@@ -107,7 +111,8 @@ class TaskCard(TenantMixin, TimestampMixin, Base):
     instructions: Mapped[str | None]
     inspection_required: Mapped[bool] = mapped_column(default=False, server_default="false")
     status: Mapped[str] = mapped_column(default=TaskCardStatus.OPEN, server_default=TaskCardStatus.OPEN)
-    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    incomplete: Mapped[bool] = mapped_column(default=False, server_default="false")
+    assignee_id: Mapped[UUID | None]
     task_id: Mapped[UUID | None]
     component_id: Mapped[UUID | None]
     directive_id: Mapped[UUID | None]
@@ -127,6 +132,7 @@ class SignOff(TenantMixin, Base):
         CheckConstraint("kind NOT IN ('PERFORMANCE', 'REJECTION') OR note IS NOT NULL", name="says_what"),
         CheckConstraint("total_minutes >= 0 AND total_cycles >= 0", name="totals"),
         ForeignKeyConstraint(["org_id", "task_card_id"], ["task_cards.org_id", "task_cards.id"]),
+        ForeignKeyConstraint(["org_id", "signatory_id"], ["memberships.org_id", "memberships.user_id"]),
         ForeignKeyConstraint(["org_id", "authorisation_id"], ["authorisations.org_id", "authorisations.id"]),
         Index("uq_sign_offs_closure", "org_id", "task_card_id", unique=True, postgresql_where=text("kind = 'CLOSURE'")),
         Index("ix_sign_offs_org_id_task_card_id_id", "org_id", "task_card_id", "id"),
@@ -140,7 +146,7 @@ class SignOff(TenantMixin, Base):
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True, sort_order=-3)
     task_card_id: Mapped[UUID]
     kind: Mapped[str]
-    signatory_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    signatory_id: Mapped[UUID]
     authorisation_id: Mapped[UUID]
     note: Mapped[str | None]
     total_minutes: Mapped[int]

@@ -119,8 +119,14 @@ async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = 
             "id",
         )
     before = snapshot(found, FIELDS + TOTALS)
-    await ctx.session.delete(found)
-    await ctx.session.flush()
+    worked_on = refuse(
+        ErrorCode.IN_USE,
+        f"{found.registration} has work orders or defects, which are kept; set its status to RETIRED instead.",
+        "id",
+    )
+    references = {f"fk_{table}_org_id_aircraft_id": worked_on for table in ("work_orders", "defects")}
+    async with unique(ctx, **references):
+        await ctx.session.delete(found)
     ctx.record("aircraft.deleted", PREFIX, aircraft_id, before=before)
     return aircraft_id
 

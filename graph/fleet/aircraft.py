@@ -7,10 +7,11 @@ from typing import cast as typed
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import Numeric, cast, func
+from sqlalchemy import Numeric, and_, cast, func, select
 
 from db.fleet.aircraft import Aircraft as AircraftRow
 from db.fleet.aircraft import AircraftStatus
+from db.maintenance.defects import Deferral, overdue
 from domain.context import Ctx
 from domain.fleet import aircraft
 from domain.fleet.utilisation import Opening
@@ -67,6 +68,36 @@ class Aircraft:
     total_cycles = column("Flight cycles since new.", filter=True, order=True)
     utilisation = to_many(
         "UtilisationEntry", "Its utilisation log, the latest day first unless ordered otherwise.", via="aircraft_id"
+    )
+    work_orders = to_many(
+        "WorkOrder", "The work orders on it, the latest first unless ordered otherwise.", via="aircraft_id"
+    )
+    defects = to_many("Defect", "Its defects, the latest first unless ordered otherwise.", via="aircraft_id")
+    # What is overdue depends on the day.
+    grounded = computed(
+        "Whether it may not fly, because the deferral of a defect is overdue today, in the organization's time zone.",
+        bool,
+        lambda m, _: (
+            select(Deferral.id)
+            .where(
+                Deferral.org_id == m.org_id,
+                Deferral.aircraft_id == m.id,
+                overdue(Deferral, m, func.local_today(m.org_id)),
+            )
+            .correlate(m)
+            .exists()
+        ),
+        logged=False,
+    )
+    grounded_by = to_many(
+        "Deferral",
+        "The deferrals that ground it: those that are overdue.",
+        on=lambda m, deferral, _: and_(
+            deferral.org_id == m.org_id,
+            deferral.aircraft_id == m.id,
+            overdue(deferral, m, func.local_today(m.org_id)),
+        ),
+        logged=False,
     )
     version = column(
         "Counts changes of the record; pass it as `expectedVersion`. Recorded utilisation does not count as one."

@@ -64,6 +64,7 @@ CREATE TABLE task_cards (
     instructions text,
     inspection_required boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'OPEN',
+    incomplete boolean NOT NULL DEFAULT false,
     assignee_id uuid,
     task_id uuid,
     component_id uuid,
@@ -76,7 +77,8 @@ CREATE TABLE task_cards (
     CONSTRAINT fk_task_cards_org_id FOREIGN KEY (org_id) REFERENCES organizations (id),
     CONSTRAINT fk_task_cards_org_id_work_order_id_aircraft_id FOREIGN KEY (org_id, work_order_id, aircraft_id)
         REFERENCES work_orders (org_id, id, aircraft_id),
-    CONSTRAINT fk_task_cards_assignee_id FOREIGN KEY (assignee_id) REFERENCES users (id),
+    CONSTRAINT fk_task_cards_org_id_assignee_id FOREIGN KEY (org_id, assignee_id)
+        REFERENCES memberships (org_id, user_id),
     CONSTRAINT fk_task_cards_org_id_task_id FOREIGN KEY (org_id, task_id) REFERENCES programme_tasks (org_id, id),
     CONSTRAINT fk_task_cards_org_id_component_id FOREIGN KEY (org_id, component_id)
         REFERENCES components (org_id, id),
@@ -92,7 +94,8 @@ CREATE TABLE task_cards (
     CONSTRAINT ck_task_cards_component CHECK (component_id IS NULL OR task_id IS NOT NULL),
     CONSTRAINT ck_task_cards_inspected CHECK (status <> 'INSPECTED' OR inspection_required),
     CONSTRAINT ck_task_cards_cancelled CHECK ((status = 'CANCELLED') = (cancellation_reason IS NOT NULL)),
-    CONSTRAINT ck_task_cards_cancellation_reason CHECK (length(cancellation_reason) BETWEEN 1 AND 1000)
+    CONSTRAINT ck_task_cards_cancellation_reason CHECK (length(cancellation_reason) BETWEEN 1 AND 1000),
+    CONSTRAINT ck_task_cards_incomplete CHECK (status = 'CLOSED' OR NOT incomplete)
 )
 """
 
@@ -112,7 +115,8 @@ CREATE TABLE sign_offs (
     CONSTRAINT pk_sign_offs PRIMARY KEY (org_id, id),
     CONSTRAINT fk_sign_offs_org_id FOREIGN KEY (org_id) REFERENCES organizations (id),
     CONSTRAINT fk_sign_offs_org_id_task_card_id FOREIGN KEY (org_id, task_card_id) REFERENCES task_cards (org_id, id),
-    CONSTRAINT fk_sign_offs_signatory_id FOREIGN KEY (signatory_id) REFERENCES users (id),
+    CONSTRAINT fk_sign_offs_org_id_signatory_id FOREIGN KEY (org_id, signatory_id)
+        REFERENCES memberships (org_id, user_id),
     CONSTRAINT fk_sign_offs_org_id_authorisation_id FOREIGN KEY (org_id, authorisation_id)
         REFERENCES authorisations (org_id, id),
     CONSTRAINT ck_sign_offs_kind CHECK (kind IN ('PERFORMANCE', 'INSPECTION', 'REJECTION', 'CLOSURE')),
@@ -157,6 +161,13 @@ ALTER TABLE task_cards ADD CONSTRAINT fk_task_cards_org_id_defect_id_aircraft_id
     FOREIGN KEY (org_id, defect_id, aircraft_id) REFERENCES defects (org_id, id, aircraft_id)
 """
 
+# What was done under a card names it.
+CARD_OF_RECORD = """
+ALTER TABLE {table} ADD CONSTRAINT fk_{table}_org_id_task_card_id
+    FOREIGN KEY (org_id, task_card_id) REFERENCES task_cards (org_id, id)
+"""
+RECORDS = ("accomplishments", "directive_entries")
+
 DEFERRALS = f"""
 CREATE TABLE deferrals (
     org_id uuid NOT NULL,
@@ -184,8 +195,10 @@ CREATE TABLE deferrals (
     CONSTRAINT fk_deferrals_org_id FOREIGN KEY (org_id) REFERENCES organizations (id),
     CONSTRAINT fk_deferrals_org_id_defect_id_aircraft_id FOREIGN KEY (org_id, defect_id, aircraft_id)
         REFERENCES defects (org_id, id, aircraft_id),
-    CONSTRAINT fk_deferrals_signatory_id FOREIGN KEY (signatory_id) REFERENCES users (id),
-    CONSTRAINT fk_deferrals_extender_id FOREIGN KEY (extender_id) REFERENCES users (id),
+    CONSTRAINT fk_deferrals_org_id_signatory_id FOREIGN KEY (org_id, signatory_id)
+        REFERENCES memberships (org_id, user_id),
+    CONSTRAINT fk_deferrals_org_id_extender_id FOREIGN KEY (org_id, extender_id)
+        REFERENCES memberships (org_id, user_id),
     CONSTRAINT fk_deferrals_org_id_authorisation_id FOREIGN KEY (org_id, authorisation_id)
         REFERENCES authorisations (org_id, id),
     CONSTRAINT fk_deferrals_org_id_extended_authorisation_id FOREIGN KEY (org_id, extended_authorisation_id)
@@ -202,7 +215,8 @@ CREATE TABLE deferrals (
     CONSTRAINT ck_deferrals_extension CHECK (
         extension_days IS NULL OR (category <> 'A' AND extension_days BETWEEN 1 AND interval_days)),
     CONSTRAINT ck_deferrals_extended CHECK (
-        num_nonnulls(extension_days, extension_reason, extended_on, extended_authorisation_id) IN (0, 4)),
+        num_nonnulls(extension_days, extension_reason, extended_on, extender_id, extended_authorisation_id)
+            IN (0, 5)),
     CONSTRAINT ck_deferrals_extension_reason CHECK (length(extension_reason) BETWEEN 1 AND 1000)
 )
 """
@@ -217,8 +231,6 @@ $$
 
 INDEXES = {
     "work_orders": (
-        "number",
-        "aircraft_id",
         "title",
         "status",
         "planned_start_on",
@@ -233,6 +245,7 @@ INDEXES = {
         "reference",
         "status",
         "inspection_required",
+        "incomplete",
         "assignee_id",
         "task_id",
         "component_id",
@@ -242,8 +255,6 @@ INDEXES = {
     ),
     "sign_offs": ("task_card_id", "kind", "signatory_id", "authorisation_id", "signed_on", "signed_at"),
     "defects": (
-        "number",
-        "aircraft_id",
         "task_card_id",
         "status",
         "ata_chapter",
@@ -271,6 +282,8 @@ def _indexes() -> list[str]:
         f" WHERE directive_id IS NOT NULL AND {UNFINISHED}",
         "CREATE UNIQUE INDEX uq_task_cards_defect ON task_cards (org_id, defect_id)"
         f" WHERE defect_id IS NOT NULL AND {UNFINISHED}",
+        "CREATE INDEX ix_work_orders_org_id_aircraft_id_number_id ON work_orders (org_id, aircraft_id, number, id)",
+        "CREATE INDEX ix_defects_org_id_aircraft_id_number_id ON defects (org_id, aircraft_id, number, id)",
         "CREATE INDEX ix_task_cards_org_id_work_order_id_number_id ON task_cards (org_id, work_order_id, number, id)",
         "CREATE UNIQUE INDEX uq_sign_offs_closure ON sign_offs (org_id, task_card_id) WHERE kind = 'CLOSURE'",
         "CREATE INDEX ix_deferrals_org_id_aircraft_id_ended_on_id ON deferrals (org_id, aircraft_id, ended_on, id)",
@@ -286,6 +299,7 @@ def upgrade() -> None:
         DEFECTS,
         DEFECT_OF_CARD,
         DEFERRALS,
+        *(CARD_OF_RECORD.format(table=table) for table in RECORDS),
         *_indexes(),
         REFUSE_CHANGE,
         "CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON sign_offs"
@@ -313,6 +327,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("ALTER TABLE task_cards DROP CONSTRAINT fk_task_cards_org_id_defect_id_aircraft_id")
+    for table in RECORDS:
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_org_id_task_card_id")
     for table in SEARCHED:
         op.execute(f"DROP FUNCTION search_{table}(text[], text)")
     for table in ("deferrals", "defects", "sign_offs", "task_cards", "work_orders"):

@@ -14,8 +14,9 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.DOCUMENT_UPLOAD, Permission.FEED_POST}
+STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD}
 HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
+FLOOR = HANGAR | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD}
 
 
 class Vocabulary(StrEnum):
@@ -72,13 +73,13 @@ _MAINTENANCE = [
         READS
         | {
             Permission.DEPARTMENT_MANAGE,
-            Permission.RELEASE_REVOKE,
-            Permission.RELEASE_MANAGE,
+            Permission.FEED_POST,
             Permission.DOCUMENT_UPLOAD,
             Permission.DOCUMENT_MANAGE,
             Permission.WORKFORCE_MANAGE,
             Permission.AUTHORISATION_MANAGE,
-            Permission.FEED_POST,
+            Permission.RELEASE_REVOKE,
+            Permission.RELEASE_MANAGE,
         },
         "Monitors compliance (145.A.200): reads everything, the event log included, and authorises staff (145.A.35).",
     ),
@@ -86,7 +87,7 @@ _MAINTENANCE = [
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEFECT_REPORT, Permission.DOCUMENT_UPLOAD, Permission.FEED_POST},
+        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST, Permission.DOCUMENT_UPLOAD},
         "Runs the safety management system.",
     ),
     _role(
@@ -98,32 +99,35 @@ _MAINTENANCE = [
             Permission.FLEET_MANAGE,
             Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.PROGRAMME_MANAGE,
+            Permission.DIRECTIVE_MANAGE,
+            Permission.ACCOMPLISHMENT_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
-            Permission.DOCUMENT_UPLOAD,
             Permission.FEED_POST,
+            Permission.DOCUMENT_UPLOAD,
         },
-        "Plans maintenance: keeps the fleet, its utilisation and its work orders.",
+        "Plans maintenance: keeps the fleet, its utilisation, its programmes, directives and work orders.",
     ),
     _role(
         "PRODUCTION_ENGINEER",
         "Production engineer",
         Vocabulary.MAINTENANCE,
-        HANGAR | {Permission.UTILISATION_RECORD, Permission.WORK_ORDER_MANAGE},
+        FLOOR | {Permission.WORK_ORDER_MANAGE},
         "Runs the hangar floor.",
     ),
     _role(
         "CERTIFYING_ENGINEER",
         "Certifying engineer",
         Vocabulary.MAINTENANCE,
-        HANGAR | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
+        FLOOR | {Permission.RELEASE_ISSUE},
         "Certifies base maintenance (145.A.35, category C).",
     ),
     _role(
         "CERTIFYING_TECHNICIAN",
         "Certifying technician",
         Vocabulary.MAINTENANCE,
-        HANGAR | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
+        FLOOR | {Permission.RELEASE_ISSUE},
         "Certifies line maintenance (145.A.35, categories B1, B2).",
     ),
     _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, HANGAR, "Carries out tasks that others certify."),
@@ -159,16 +163,19 @@ _TASKS = [
             Permission.FLEET_MANAGE,
             Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.PROGRAMME_MANAGE,
+            Permission.DIRECTIVE_MANAGE,
+            Permission.ACCOMPLISHMENT_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
-            Permission.RELEASE_REVOKE,
-            Permission.RELEASE_MANAGE,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
             Permission.DOCUMENT_UPLOAD,
             Permission.DOCUMENT_MANAGE,
             Permission.WORKFORCE_MANAGE,
             Permission.AUTHORISATION_MANAGE,
+            Permission.RELEASE_REVOKE,
+            Permission.RELEASE_MANAGE,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),

@@ -117,11 +117,7 @@ def test_the_structure() -> None:
         assert (start, after + rest) == (0, len(certificate()))
         assert list(field.Rect) == [0, 0, 0, 0]
         assert length < after
-        fonts = {
-            str(font.BaseFont)
-            for page in pdf.pages
-            for font in page.Resources.Font.values()
-        }
+        fonts = {str(font.BaseFont) for page in pdf.pages for font in page.Resources.Font.values()}
         assert all(len(name.split("+")[0]) == 7 for name in fonts), "each font is embedded as a subset"
 
 

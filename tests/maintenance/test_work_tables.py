@@ -1,0 +1,29 @@
+"""The tables of work orders, task cards, sign-offs, defects and deferrals."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db.session import Database
+from runtime.settings import Settings
+from tests.factories import work
+from tests.factories.work import Crew
+from tests.tables import disagreements
+
+TABLES = {"work_orders", "task_cards", "sign_offs", "defects", "deferrals"}
+
+
+async def test_models_and_migrations_agree(settings: Settings) -> None:
+    assert await disagreements(settings, TABLES | {"accomplishments", "directive_entries"}) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE sign_offs SET note = 'better'", "DELETE FROM sign_offs", "DELETE FROM task_cards", "TRUNCATE sign_offs"],
+)
+async def test_signatures_and_cards_stay(db: Database, crew: Crew, statement: str) -> None:
+    _, [card] = await work.work_order(db, crew)
+    await work.done(db, crew, card)
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with db.tenant(crew.org_id, crew.owner.user_id) as session:
+            await session.execute(text(statement))
