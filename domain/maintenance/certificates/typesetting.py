@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -38,6 +39,7 @@ def typeset(sheet: Sheet) -> bytes:
     files = {
         **_templates(),
         "content.json": data(sheet.content),
+        "shown.json": data(fonts.printable(sheet.content)),
         "fonts.json": orjson.dumps(fonts.FAMILIES),
         "code.svg": code(sheet.url),
     }
@@ -45,15 +47,20 @@ def typeset(sheet: Sheet) -> bytes:
     if sheet.logo is not None:
         name = LOGOS[sheet.logo[0]]
         files[name] = sheet.logo[1]
-    made = typst.compile(
-        files,
-        format="pdf",
-        font_paths=fonts.folders(),
-        ignore_system_fonts=True,
-        sys_inputs={"url": sheet.url, "logo": name},
-        pdf_standards=STANDARD,
-        timestamp=datetime.fromisoformat(sheet.content["releasedAt"]),
-    )
+    # In a folder of its own: files that are given in memory must be texts, and a logo is none.
+    with TemporaryDirectory(prefix="opsgraph-certificate-") as folder:
+        for file, content in files.items():
+            (Path(folder) / file).write_bytes(content)
+        made = typst.compile(
+            str(Path(folder) / "main.typ"),
+            root=folder,
+            format="pdf",
+            font_paths=fonts.folders(),
+            ignore_system_fonts=True,
+            sys_inputs={"url": sheet.url, "logo": name},
+            pdf_standards=STANDARD,
+            timestamp=datetime.fromisoformat(sheet.content["releasedAt"]),
+        )
     assert isinstance(made, bytes)
     return made
 
@@ -69,5 +76,4 @@ def code(url: str) -> bytes:
 
 @lru_cache
 def _templates() -> dict[str, bytes]:
-    found = {path.name: path.read_bytes() for path in TEMPLATES.glob("*.typ")}
-    return {"main" if name == "main.typ" else name: text for name, text in found.items()}
+    return {path.name: path.read_bytes() for path in TEMPLATES.glob("*.typ")}
