@@ -35,21 +35,19 @@ def data(content: dict[str, Any]) -> bytes:
 
 
 def typeset(sheet: Sheet) -> bytes:
-    """The PDF, unsigned. typst.TypstError when the standard cannot be kept."""
-    files = {
-        **_templates(),
-        "content.json": data(sheet.content),
-        "shown.json": data(fonts.printable(sheet.content)),
-        "fonts.json": orjson.dumps(fonts.FAMILIES),
-        "code.svg": code(sheet.url),
-    }
-    name = ""
-    if sheet.logo is not None:
-        name = LOGOS[sheet.logo[0]]
-        files[name] = sheet.logo[1]
+    """The PDF, unsigned."""
+    try:
+        return _compiled(sheet, sheet.content)
+    except typst.TypstError:
+        # PDF/A has no room for a character that no font has. Which they are takes seconds to find out, once.
+        return _compiled(sheet, fonts.printable(sheet.content))
+
+
+def _compiled(sheet: Sheet, shown: dict[str, Any]) -> bytes:
+    name = LOGOS[sheet.logo[0]] if sheet.logo else ""
     # In a folder of its own: files that are given in memory must be texts, and a logo is none.
     with TemporaryDirectory(prefix="opsgraph-certificate-") as folder:
-        for file, content in files.items():
+        for file, content in _files(sheet, shown, name).items():
             (Path(folder) / file).write_bytes(content)
         made = typst.compile(
             str(Path(folder) / "main.typ"),
@@ -63,6 +61,17 @@ def typeset(sheet: Sheet) -> bytes:
         )
     assert isinstance(made, bytes)
     return made
+
+
+def _files(sheet: Sheet, shown: dict[str, Any], logo: str) -> dict[str, bytes]:
+    files = {
+        **_templates(),
+        "content.json": data(sheet.content),
+        "shown.json": data(shown),
+        "fonts.json": orjson.dumps(fonts.FAMILIES),
+        "code.svg": code(sheet.url),
+    }
+    return files | {logo: sheet.logo[1]} if sheet.logo else files
 
 
 def code(url: str) -> bytes:

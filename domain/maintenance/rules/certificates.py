@@ -196,7 +196,7 @@ def of_component(head: Head, order: Order | None, part: Part, work: ComponentWor
             "11": WORDS_OF_WORK[work],
             "12": "\n".join(_block_12(part, said)),
             "14a": STATEMENTS[head.form],
-            "14b": f"Signed electronically, authorisation {signatory.authorisation}",
+            "14b": f"Signed electronically\nAuthorisation {signatory.authorisation}",
             "14c": issuer.approval_reference,
             "14d": signatory.name,
             "14e": block_date(head.form, head.released_on),

@@ -95,7 +95,7 @@ def validated(pdf: bytes, root: str, folder: Path) -> subprocess.CompletedProces
     """What pyHanko's command says, which trusts just this root."""
     (folder / "root.pem").write_text(root)
     (folder / "certificate.pdf").write_bytes(pdf)
-    program = [sys.executable, "-m", "pyhanko", "sign", "validate", "--pretty-print"]
+    program = [str(Path(sys.executable).parent / "pyhanko"), "sign", "validate", "--pretty-print"]
     options = ["--trust", str(folder / "root.pem"), "--trust-replace", str(folder / "certificate.pdf")]
     return subprocess.run([*program, *options], capture_output=True, text=True, cwd=folder, check=False)
 

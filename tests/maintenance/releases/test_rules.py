@@ -118,7 +118,7 @@ def test_component_forms_block_by_block(form: CertificateForm, day: str, standar
         "9": "1",
         "10": "A 17",
         "11": "Inspected/Tested",
-        "14b": "Signed electronically, authorisation SKY-C-014",
+        "14b": "Signed electronically\nAuthorisation SKY-C-014",
         "14c": "PT.145.0123",
         "14d": "Ana Sousa",
         "14e": day,
