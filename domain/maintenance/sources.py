@@ -14,6 +14,7 @@ from db.maintenance.programme import AircraftProgramme, ProgrammeTask
 from db.maintenance.task_cards import SignOff, TaskCard
 from domain.context import Ctx
 from domain.errors import ErrorCode
+from domain.fleet.readings import totals_on
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.support import find
 from domain.maintenance import defects, directives, programme
@@ -77,10 +78,12 @@ async def check_inspection(ctx: Ctx, refusals: Refusals, card: TaskCard) -> None
 
 async def finish(ctx: Ctx, card: TaskCard, performance: SignOff) -> None:
     """The card is closed: record that its source is done, as of the signature for the work."""
+    # Flights are recorded and corrected later than flown: the log may have moved the readings of that day since.
+    day = await totals_on(ctx, card.aircraft_id, performance.signed_on)
     at: dict[str, Any] = {
         "on": performance.signed_on,
-        "minutes": performance.total_minutes,
-        "cycles": performance.total_cycles,
+        "minutes": min(max(performance.total_minutes, day.before.minutes), day.after.minutes),
+        "cycles": min(max(performance.total_cycles, day.before.cycles), day.after.cycles),
         "task_card_id": card.id,
     }
     if card.task_id is not None:
