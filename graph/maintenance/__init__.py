@@ -1,10 +1,33 @@
 """Maintenance in the graph."""
 
 from graph.core.room import Room
-from graph.maintenance import certificates, defects, releases, task_cards, work_orders
+from graph.maintenance import certificates, defects, directives, due, releases, task_cards, work_orders
+from graph.maintenance.programme import accomplishments, programmes, tasks
+
+TOPICS = (
+    programmes,
+    tasks,
+    accomplishments,
+    directives,
+    due,
+    work_orders,
+    task_cards,
+    defects,
+    releases,
+    certificates,
+)
 
 ROOM = Room(
     projections=[
+        programmes.Programme,
+        programmes.AircraftProgramme,
+        tasks.ProgrammeTask,
+        accomplishments.Accomplishment,
+        directives.Directive,
+        directives.DirectiveApplicability,
+        directives.AircraftDirective,
+        directives.DirectiveEntry,
+        due.DueItem,
         work_orders.WorkOrder,
         task_cards.TaskCard,
         task_cards.SignOff,
@@ -15,26 +38,8 @@ ROOM = Room(
         certificates.NumberSeries,
         certificates.SigningKey,
     ],
-    queries=[
-        *work_orders.QUERIES,
-        *task_cards.QUERIES,
-        *defects.QUERIES,
-        *releases.QUERIES,
-        *certificates.QUERIES,
-    ],
+    queries=[query for topic in TOPICS for query in topic.QUERIES],
     public_queries=certificates.PUBLIC_QUERIES,
-    mutations=[
-        *work_orders.MUTATIONS,
-        *task_cards.MUTATIONS,
-        *defects.MUTATIONS,
-        *releases.MUTATIONS,
-        *certificates.MUTATIONS,
-    ],
-    subscriptions=[
-        *work_orders.SUBSCRIPTIONS,
-        *task_cards.SUBSCRIPTIONS,
-        *defects.SUBSCRIPTIONS,
-        *releases.SUBSCRIPTIONS,
-        *certificates.SUBSCRIPTIONS,
-    ],
+    mutations=[mutation for topic in TOPICS for mutation in getattr(topic, "MUTATIONS", ())],
+    subscriptions=[listened for topic in TOPICS for listened in getattr(topic, "SUBSCRIPTIONS", ())],
 )

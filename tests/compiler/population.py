@@ -44,8 +44,6 @@ def stamped(rng: random.Random) -> dict[str, Any]:
 
 async def populate(engine: AsyncEngine) -> None:
     """Inserts as the owner of the database, past commands and policies: this is data to read, not to trust."""
-    from tests.compiler.population_releases import releases  # they build on this module
-    from tests.compiler.population_work import work
 
     rng = random.Random(7)
     async with engine.begin() as connection:
