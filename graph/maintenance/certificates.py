@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+import graph.maintenance.releases  # noqa: F401 - describes the forms before a type names them
 from db.maintenance.releases import CertificateForm, SigningKeyOrigin
 from db.maintenance.releases import NumberSeries as NumberSeriesRow
 from db.maintenance.releases import SigningKey as SigningKeyRow
