@@ -14,9 +14,8 @@ from domain import entities
 from domain.context import Ctx
 from domain.files import documents
 from domain.maintenance import signing_keys
-from domain.maintenance.certificates import signing, typesetting
 from domain.maintenance.certificates.keys import Material
-from domain.maintenance.certificates.typesetting import Sheet
+from domain.maintenance.certificates.sheet import Sheet
 from domain.maintenance.releases import JOB, PREFIX
 
 LEFT_BEHIND = timedelta(hours=1)
@@ -64,6 +63,9 @@ async def ask_again(session: AsyncSession, now: datetime) -> int:
 
 
 def _made(sheet: Sheet, material: Material) -> bytes:
+    # To load these takes a second, and only workers that make certificates need them.
+    from domain.maintenance.certificates import signing, typesetting
+
     content = sheet.content
     return signing.sign(
         typesetting.typeset(sheet), material, reason=content["statement"], name=content["signatory"]["name"]

@@ -1,7 +1,6 @@
 """From a certificate's frozen content to PDF/A-3b, the content embedded; the same input gives the same bytes."""
 
 import io
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,20 +12,12 @@ import segno
 import typst
 
 from domain.maintenance.certificates import fonts
+from domain.maintenance.certificates.sheet import Sheet
 
 TEMPLATES = Path(__file__).parent / "templates"
 STANDARD = "a-3b"
 CODE_ERROR_CORRECTION = "m"  # a print may be stained: 15 % of the code may be unreadable
 LOGOS = {"image/png": "logo.png", "image/jpeg": "logo.jpg", "image/webp": "logo.webp"}
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What is printed: the content, where it can be verified, and the logo with its content type."""
-
-    content: dict[str, Any]
-    url: str
-    logo: tuple[str, bytes] | None = None
 
 
 def data(content: dict[str, Any]) -> bytes:

@@ -20,12 +20,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
+from pyhanko.keys import load_certs_from_pemder_data
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
 
 from db.maintenance.releases import CertificateForm, ComponentWork
 from domain.errors import UserErrors
 from domain.maintenance.certificates import keys, signing, typesetting
 from domain.maintenance.certificates.keys import Material
-from domain.maintenance.certificates.typesetting import Sheet
+from domain.maintenance.certificates.sheet import Sheet
 from domain.maintenance.rules import certificates
 from domain.maintenance.rules.certificates import (
     Airframe,
@@ -91,13 +95,21 @@ def certificate() -> bytes:
     return signing.sign(typesetting.typeset(Sheet(crs(), URL, ("image/png", PIXEL))), own(), reason="Release", name="A")
 
 
-def validated(pdf: bytes, root: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What pyHanko's command says, which trusts just this root."""
-    (folder / "root.pem").write_text(root)
-    (folder / "certificate.pdf").write_bytes(pdf)
+def validating(pdf: bytes, root: str, folder: Path, name: str) -> subprocess.Popen[str]:
+    """pyHanko's own command at work, which trusts just this root."""
+    (folder / f"{name}.pem").write_text(root)
+    (folder / f"{name}.pdf").write_bytes(pdf)
     program = [str(Path(sys.executable).parent / "pyhanko"), "sign", "validate", "--pretty-print"]
-    options = ["--trust", str(folder / "root.pem"), "--trust-replace", str(folder / "certificate.pdf")]
-    return subprocess.run([*program, *options], capture_output=True, text=True, cwd=folder, check=False)
+    options = ["--trust", f"{name}.pem", "--trust-replace", f"{name}.pdf"]
+    return subprocess.Popen([*program, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+
+
+def judged(pdf: bytes, root: x509.Certificate) -> bool:
+    """The same judgement in this process."""
+    [signature] = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    trusted = load_certs_from_pemder_data(root.public_bytes(serialization.Encoding.PEM))
+    status = validate_pdf_signature(signature, ValidationContext(trust_roots=list(trusted), allow_fetching=False))
+    return status.bottom_line
 
 
 def test_the_structure() -> None:
@@ -154,18 +166,15 @@ def test_component_forms(form: CertificateForm) -> None:
 
 def test_another_program_validates_it_and_no_byte_can_be_changed(tmp_path: Path) -> None:
     root = keys.pem(own().chain)
-    good = validated(certificate(), root, tmp_path)
-    assert good.returncode == 0, good.stdout + good.stderr
-    assert "The signature is judged VALID" in good.stdout
-    # In the title, far from the signature.
-    place = certificate().index(b"CRS-000042")
-    changed = bytearray(certificate())
-    changed[place] ^= 1
-    bad = validated(bytes(changed), root, tmp_path)
-    assert bad.returncode != 0
-    assert "VALID" not in bad.stdout.replace("INVALID", "")
-    other = validated(certificate(), keys.pem(keys.made("Somebody else", NOW).chain), tmp_path)
-    assert other.returncode != 0
+    changed = certificate().replace(b"CRS-000042", b"CRS-000043", 1)  # in the title, far from the signature
+    both = [validating(certificate(), root, tmp_path, "good"), validating(changed, root, tmp_path, "changed")]
+    (good, problem), (bad, _) = [each.communicate(timeout=60) for each in both]
+    assert both[0].returncode == 0, good + problem
+    assert "The signature is judged VALID" in good
+    assert both[1].returncode != 0
+    assert "judged VALID" not in bad
+    assert judged(certificate(), own().chain[0])
+    assert not judged(certificate(), keys.made("Somebody else", NOW).chain[0])
 
 
 def authority_and_signer(**usage: bool) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
@@ -190,13 +199,13 @@ def packed(key, certificate: x509.Certificate | None, password: bytes = b"secret
     return pkcs12.serialize_key_and_certificates(b"k", key, certificate, None, encryption)
 
 
-def test_imported_keys(tmp_path: Path) -> None:
+def test_imported_keys() -> None:
     key, issued = authority_and_signer(digital_signature=True, content_commitment=True)
     material = keys.imported(packed(key, issued), "secret", NOW)
     again = keys.restored(keys.pem([material.certificate]), keys.pem(material.chain), material.private())
     assert (again.fingerprint, again.subject, again.authority) == (material.fingerprint, "CN=Imported", None)
     pdf = signing.sign(typesetting.typeset(Sheet(crs(), URL)), again, reason="Release", name="A")
-    assert validated(pdf, keys.pem([issued]), tmp_path).returncode == 0
+    assert judged(pdf, issued)
     plain, unfit = authority_and_signer(digital_signature=True)
     small = ed25519.Ed25519PrivateKey.generate()
     refused = [
