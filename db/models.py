@@ -26,6 +26,7 @@ import db.maintenance.defects
 import db.maintenance.directives
 import db.maintenance.due
 import db.maintenance.programme
+import db.maintenance.releases
 import db.maintenance.task_cards
 import db.maintenance.work_orders
 import db.operations

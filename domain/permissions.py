@@ -22,6 +22,10 @@ class Permission(StrEnum):
     WORK_ORDER_MANAGE = "WORK_ORDER_MANAGE"
     WORK_ORDER_SIGN = "WORK_ORDER_SIGN"
     DEFECT_REPORT = "DEFECT_REPORT"
+    RELEASE_READ = "RELEASE_READ"
+    RELEASE_ISSUE = "RELEASE_ISSUE"
+    RELEASE_REVOKE = "RELEASE_REVOKE"
+    RELEASE_MANAGE = "RELEASE_MANAGE"
     COMPONENT_MANAGE = "COMPONENT_MANAGE"
     MAINTENANCE_READ = "MAINTENANCE_READ"
     PROGRAMME_MANAGE = "PROGRAMME_MANAGE"
@@ -57,6 +61,10 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
         "Start and sign task cards, and defer defects; each signature needs an effective authorisation too."
     ),
     Permission.DEFECT_REPORT: "Report defects of aircraft.",
+    Permission.RELEASE_READ: "See certificates of release, their revocations and number series.",
+    Permission.RELEASE_ISSUE: "Issue certificates of release, with an authorisation that is effective.",
+    Permission.RELEASE_REVOKE: "Revoke certificates of release.",
+    Permission.RELEASE_MANAGE: "Set up the number series of certificates and the keys that sign them.",
     Permission.COMPONENT_MANAGE: "Register, change, install, remove and overhaul components.",
     Permission.MAINTENANCE_READ: "See programmes, directives, what was done and what is due.",
     Permission.PROGRAMME_MANAGE: "Create and change maintenance programmes, and say which aircraft follow them.",

@@ -30,6 +30,7 @@ from graph.sse import PATH as STREAM_PATH
 from graph.sse import GraphQLOverSSE
 from graph.transfers import ALLOW as TRANSFERS_ALLOW
 from graph.transfers import Transfers
+from graph.verification import VerificationPage
 from graph.websocket import GraphQLOverWebSocket
 from runtime import garbage, metrics
 from runtime.logging import get_logger
@@ -89,7 +90,13 @@ class Application:
             self._graphql = GraphQLOverHTTP(platform, self.settings, pages.graphiql)
             self._sockets = GraphQLOverWebSocket(platform, self.settings)
             self._streams = GraphQLOverSSE(platform, self.settings)
-            routes = [*Health(platform).routes(), *pages.routes(), *Transfers(self.settings).routes()]
+            verification = VerificationPage(platform, pages.verification)
+            routes = [
+                *Health(platform).routes(),
+                *pages.routes(),
+                *Transfers(self.settings).routes(),
+                *verification.routes(),
+            ]
         except BaseException:
             await platform.close()
             raise

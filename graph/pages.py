@@ -1,4 +1,4 @@
-"""Pages for browsers: GraphiQL at /graphql, /live, and their static files, all from this package."""
+"""Pages for browsers: GraphiQL at /graphql, /live, /verify, and their static files, all from this package."""
 
 import asyncio
 import hashlib
@@ -77,10 +77,13 @@ class Page:
         public = urlsplit(settings.public_url)
         self._socket = f"{'wss' if public.scheme == 'https' else 'ws'}://{public.netloc}"
 
-    def answer(self) -> tuple[list[Header], bytes]:
-        """Headers and body."""
+    def answer(self, **values: str) -> tuple[list[Header], bytes]:
+        """Headers and body; `{name}` in the page becomes the value, which is HTML already."""
         nonce = secrets.token_urlsafe(16)
-        body = self._page.replace("{nonce}", nonce).encode()
+        page = self._page
+        for name, value in {"nonce": nonce, **values}.items():
+            page = page.replace(f"{{{name}}}", value)
+        body = page.encode()
         policy = (
             f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
             f"connect-src 'self' {self._socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -104,10 +107,13 @@ class Pages:
     def __init__(self, settings: Settings) -> None:
         self.graphiql = Page(settings, "console.html") if settings.graphiql else None
         self.live = Page(settings, "live.html") if settings.live_page else None
+        self.verification = Page(settings, "verify.html")
 
     def routes(self) -> list[Route]:
-        """Everything but GraphiQL itself, which shares its path with the API."""
-        files = {file.path: file for page in (self.graphiql, self.live) if page for file in page.files}
+        """Everything but the pages that others show: GraphiQL, and the one on which certificates are verified."""
+        files = {
+            file.path: file for page in (self.graphiql, self.live, self.verification) if page for file in page.files
+        }
         if self.graphiql:
             licences = StaticFile(LICENCES)
             files[licences.path] = licences

@@ -69,8 +69,12 @@ class BuiltSchema:
         self.subscriptions = {item.name: item for item in room.subscriptions}
         query = factory.make(
             "Query",
-            [_root_field(factory, root) for root in self.roots.values()],
-            "Everything that can be read. A query is compiled to one SQL statement and sees one snapshot.",
+            [
+                *(_root_field(factory, root) for root in self.roots.values()),
+                *(item.build(factory) for item in room.public_queries),
+            ],
+            "Everything that can be read. A query is compiled to one SQL statement and sees one snapshot, but for the "
+            "fields that are `@public`.",
         )
         mutation = factory.make(
             "Mutation",

@@ -8,7 +8,8 @@ from uuid import UUID
 import workers.collaboration.notification_mails
 import workers.files.documents
 import workers.identity.letters
-import workers.identity.mail  # noqa: F401 - registers its jobs
+import workers.identity.mail
+import workers.maintenance.releases  # noqa: F401 - they register their jobs
 from db.session import Database
 from domain.events import heartbeats
 from domain.events.heartbeats import WorkerIdentity

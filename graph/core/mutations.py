@@ -46,6 +46,11 @@ class Guest:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+def guest_of(run: Run) -> Guest:
+    caller = run.caller
+    return Guest(run.platform, caller.address, caller.user_agent, caller.device_id, caller.actor)
+
+
 @dataclass(frozen=True)
 class Mutation:
     """A root mutation, as its decorator declares it."""
@@ -98,9 +103,7 @@ class Mutation:
     async def _as_guest(self, run: Run, arguments: dict[str, Any]) -> dict[str, Any]:
         if run.session is not None:
             raise BadUserInputError(f"`{self.name}` takes no Idempotency-Key: its answer is not kept. Send it without.")
-        caller = run.caller
-        guest = Guest(run.platform, caller.address, caller.user_agent, caller.device_id, caller.actor)
-        values: dict[str, Any] = await self.function(guest, **arguments)
+        values: dict[str, Any] = await self.function(guest_of(run), **arguments)
         run.platform.committed()
         return values
 

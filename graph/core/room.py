@@ -8,6 +8,7 @@ from graph.compiler.projection import Declared
 from graph.compiler.roots import Root
 from graph.core.followed import Followed
 from graph.core.mutations import Mutation
+from graph.core.public import PublicQuery
 from graph.core.subscriptions import Subscription
 
 Listened: TypeAlias = Subscription | Followed
@@ -21,6 +22,7 @@ class Room:
     abstracts: list[Declared] = field(default_factory=list)
     facets: list[Declared] = field(default_factory=list)
     queries: list[Root] = field(default_factory=list)
+    public_queries: list[PublicQuery] = field(default_factory=list)
     mutations: list[Mutation] = field(default_factory=list)
     subscriptions: list[Listened] = field(default_factory=list)
 
@@ -33,9 +35,10 @@ def merge(rooms: Iterable[Room]) -> Room:
         merged.abstracts.extend(room.abstracts)
         merged.facets.extend(room.facets)
         merged.queries.extend(room.queries)
+        merged.public_queries.extend(room.public_queries)
         merged.mutations.extend(room.mutations)
         merged.subscriptions.extend(room.subscriptions)
-    for kind in (merged.queries, merged.mutations, merged.subscriptions):
+    for kind in ([*merged.queries, *merged.public_queries], merged.mutations, merged.subscriptions):
         names = [item.name for item in kind]
         if doubled := {name for name in names if names.count(name) > 1}:
             raise TypeError(f"root fields defined twice: {', '.join(sorted(doubled))}")

@@ -44,7 +44,6 @@ def stamped(rng: random.Random) -> dict[str, Any]:
 
 async def populate(engine: AsyncEngine) -> None:
     """Inserts as the owner of the database, past commands and policies: this is data to read, not to trust."""
-    from tests.compiler.population_work import work  # it builds on this module
 
     rng = random.Random(7)
     async with engine.begin() as connection:
@@ -65,7 +64,6 @@ async def populate(engine: AsyncEngine) -> None:
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
-            await work(connection, org, index)
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -323,6 +321,7 @@ def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
     kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS
     kinds |= {"wo": 40, "tc": 41, "so": 42, "df": 43, "dl": 44}
+    kinds |= {"crs": 45, "rvk": 46, "ns": 47, "sk": 48}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]
