@@ -19,7 +19,11 @@ import db.identity.organizations
 import db.identity.roles
 import db.identity.sessions
 import db.identity.users
-import db.operations  # noqa: F401 - for its table, as all of them
+import db.operations
+import db.quality.actions
+import db.quality.audits
+import db.quality.findings
+import db.quality.reminders  # noqa: F401 - for its table, as all of them
 from db.base import Base
 
 __all__ = ["Base"]

@@ -56,6 +56,7 @@ class Organization(TimestampMixin, Base):
         CheckConstraint("max_sessions BETWEEN 1 AND 20", name="max_sessions"),
         CheckConstraint("working_day_start < working_day_end", name="working_day"),
         CheckConstraint("event_retention_months BETWEEN 1 AND 1200", name="event_retention_months"),
+        CheckConstraint("finding_days BETWEEN 1 AND 365", name="finding_days"),
         Index("uq_organizations_slug", "slug", unique=True),
     )
 
@@ -70,4 +71,5 @@ class Organization(TimestampMixin, Base):
     max_sessions: Mapped[int] = mapped_column(default=3, server_default="3")
     plan: Mapped[str] = mapped_column(default=OrganizationPlan.STANDARD, server_default="STANDARD")
     event_retention_months: Mapped[int | None]
+    finding_days: Mapped[int] = mapped_column(default=90, server_default="90")
     is_platform: Mapped[bool] = mapped_column(default=False, server_default="false")

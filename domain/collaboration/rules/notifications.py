@@ -25,6 +25,8 @@ USUAL: Mapping[NotificationKind, frozenset[NotificationChannel]] = {
     NotificationKind.AIRCRAFT_STATUS: frozenset({IN_APP}),
     NotificationKind.UTILISATION_CORRECTED: frozenset({IN_APP, MAIL}),
     NotificationKind.FEED_MESSAGE: frozenset({IN_APP}),
+    NotificationKind.REMINDER: frozenset({IN_APP, MAIL}),
+    NotificationKind.ESCALATION: frozenset({IN_APP, MAIL}),
 }
 
 

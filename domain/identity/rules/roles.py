@@ -14,7 +14,8 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.FEED_POST}
+STAFF = EVERYDAY | {Permission.FEED_POST, Permission.FINDING_RESPOND}
+ACCOUNTABLE_MANAGER = "ACCOUNTABLE_MANAGER"
 
 
 class Vocabulary(StrEnum):
@@ -65,24 +66,44 @@ _MAINTENANCE = [
         "Runs the maintenance organization's portal.",
     ),
     _role(
+        ACCOUNTABLE_MANAGER,
+        "Accountable manager",
+        Vocabulary.MAINTENANCE,
+        READS | {Permission.FEED_POST, Permission.FINDING_RESPOND},
+        "Answers for the organization (145.A.30(a)): what stays overdue is escalated up to here.",
+    ),
+    _role(
         "QUALITY_MANAGER",
         "Quality manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEPARTMENT_MANAGE, Permission.FEED_POST},
+        READS
+        | {
+            Permission.DEPARTMENT_MANAGE,
+            Permission.FEED_POST,
+            Permission.QUALITY_MANAGE,
+            Permission.AUDIT_PERFORM,
+            Permission.FINDING_RESPOND,
+        },
         "Monitors compliance (145.A.200): reads everything, the event log included.",
     ),
     _role(
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FEED_POST},
+        READS | {Permission.FEED_POST, Permission.AUDIT_PERFORM, Permission.FINDING_RESPOND},
         "Runs the safety management system.",
     ),
     _role(
         "PLANNING_ENGINEER",
         "Planning engineer",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FLEET_MANAGE, Permission.UTILISATION_RECORD, Permission.FEED_POST},
+        READS
+        | {
+            Permission.FLEET_MANAGE,
+            Permission.UTILISATION_RECORD,
+            Permission.FEED_POST,
+            Permission.FINDING_RESPOND,
+        },
         "Plans maintenance: keeps the fleet and its utilisation.",
     ),
     _role(
@@ -140,6 +161,7 @@ _TASKS = [
             Permission.UTILISATION_RECORD,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
+            Permission.FINDING_RESPOND,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),
