@@ -1,12 +1,25 @@
 """Which reminders and escalations went out."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, TenantMixin
+from db.base import Base, TenantMixin, one_of
+
+
+class ReminderRule(StrEnum):
+    AUTHORISATION = "AUTHORISATION"
+    LICENCE = "LICENCE"
+    TRAINING = "TRAINING"
+    DIRECTIVE = "DIRECTIVE"
+    DEFERRAL = "DEFERRAL"
+    AUDIT = "AUDIT"
+    IMMEDIATE_ACTION = "IMMEDIATE_ACTION"
+    FINDING = "FINDING"
+    CORRECTIVE_ACTION = "CORRECTIVE_ACTION"
 
 
 class ReminderSent(TenantMixin, Base):
@@ -15,7 +28,7 @@ class ReminderSent(TenantMixin, Base):
 
     __tablename__ = "reminders_sent"
     __table_args__ = (
-        CheckConstraint("rule ~ '^[A-Z][A-Z_]{1,39}$'", name="rule"),
+        one_of("rule", ReminderRule),
         CheckConstraint("subject_type ~ '^[a-z]{2,5}$'", name="subject_type"),
         CheckConstraint("length(text) BETWEEN 1 AND 1000", name="text"),
         CheckConstraint("cardinality(people) >= 1", name="people"),

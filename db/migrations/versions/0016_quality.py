@@ -208,7 +208,9 @@ CREATE TABLE reminders_sent (
     CONSTRAINT pk_reminders_sent PRIMARY KEY (org_id, id),
     CONSTRAINT uq_reminders_sent_org_id_rule_subject_id_due_on_step UNIQUE (org_id, rule, subject_id, due_on, step),
     CONSTRAINT fk_reminders_sent_org_id FOREIGN KEY (org_id) REFERENCES organizations (id),
-    CONSTRAINT ck_reminders_sent_rule CHECK (rule ~ '^[A-Z][A-Z_]{1,39}$'),
+    CONSTRAINT ck_reminders_sent_rule CHECK (rule IN (
+        'AUTHORISATION', 'LICENCE', 'TRAINING', 'DIRECTIVE', 'DEFERRAL', 'AUDIT', 'IMMEDIATE_ACTION', 'FINDING',
+        'CORRECTIVE_ACTION')),
     CONSTRAINT ck_reminders_sent_subject_type CHECK (subject_type ~ '^[a-z]{2,5}$'),
     CONSTRAINT ck_reminders_sent_text CHECK (length(text) BETWEEN 1 AND 1000),
     CONSTRAINT ck_reminders_sent_people CHECK (cardinality(people) >= 1)
