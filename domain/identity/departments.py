@@ -15,6 +15,8 @@ from domain.identity import organizations
 from domain.permissions import Permission
 
 MAX_DESCRIPTION = 1_000
+# Foreign keys of other rooms' records.
+NAMED_BY = ("fk_audits_org_id_department_id", "fk_findings_org_id_department_id")
 
 
 async def create(ctx: Ctx, *, name: str, description: str = "") -> UUID:
@@ -44,11 +46,13 @@ async def update(ctx: Ctx, id: UUID, *, expected_version: int, **values: Any) ->
 
 
 async def delete(ctx: Ctx, id: UUID, *, expected_version: int) -> UUID:
-    """Delete a department; its people stay members of the organization."""
+    """Delete a department; its people stay members of the organization. One that records name is kept."""
     ctx.check(Permission.DEPARTMENT_MANAGE)
     department = await access(ctx, Department, id, "department", expected_version)
+    named = refuse(ErrorCode.IN_USE, "Audits or findings name this department, and are kept; rename it instead.", "id")
+    async with unique(ctx, **dict.fromkeys(NAMED_BY, named)):
+        await ctx.session.delete(department)
     ctx.record("department.deleted", "dep", id, before={"name": department.name})
-    await ctx.session.delete(department)
     return id
 
 

@@ -24,6 +24,7 @@ from domain.permissions import Permission
 
 MAX_NAME = 200
 MAX_SESSIONS = 20
+MAX_FINDING_DAYS = 365
 
 
 def name_problem(name: str) -> UserError | None:
@@ -112,7 +113,8 @@ def join(session: AsyncSession, org_id: UUID, user_id: UUID, roles: list[str], n
 
 
 async def update(ctx: Ctx, *, expected_version: int, **values: Any) -> UUID:
-    """Change settings: name, slug, time_zone, modules, working_day_start, working_day_end, max_sessions."""
+    """Change settings: name, slug, time_zone, modules, working_day_start, working_day_end, max_sessions,
+    finding_days."""
     ctx.check(Permission.ORGANIZATION_MANAGE)
     organization = await access(ctx, Organization, ctx.actor.org_id, "organization", expected_version)
     if organization.is_platform:
@@ -145,6 +147,9 @@ def _problems(organization: Organization, values: dict[str, Any]) -> list[UserEr
     if not 1 <= values.get("max_sessions", 1) <= MAX_SESSIONS:
         text = f"Allow 1 to {MAX_SESSIONS} sessions a person."
         problems.append(UserError(ErrorCode.OUT_OF_RANGE, text, ("input", "maxSessions")))
+    if not 1 <= values.get("finding_days", 1) <= MAX_FINDING_DAYS:
+        text = f"Give a finding 1 to {MAX_FINDING_DAYS} days."
+        problems.append(UserError(ErrorCode.OUT_OF_RANGE, text, ("input", "findingDays")))
     start: time = values.get("working_day_start", organization.working_day_start)
     end: time = values.get("working_day_end", organization.working_day_end)
     if start >= end:

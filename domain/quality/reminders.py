@@ -38,7 +38,7 @@ async def _findings(session: AsyncSession, today: date) -> list[Reminder]:
         )
     )
     return [
-        Reminder(_rule(row), "fnd", row.id, row.due_on, _finding(row), row.owner_id, row.department_id)
+        Reminder(_rule(row), "fnd", row.id, row.due_on, f"Finding {_finding(row)}", row.owner_id, row.department_id)
         for row in rows
         if row.due_on is not None
     ]
@@ -57,7 +57,7 @@ async def _actions(session: AsyncSession, today: date) -> list[Reminder]:
             "cap",
             action.id,
             action.target_on,
-            f"The corrective action for {_finding(finding)}",
+            f"The corrective action for finding {_finding(finding)}",
             action.owner_id,
             finding.department_id,
         )
@@ -71,4 +71,4 @@ def _rule(row: Finding) -> ReminderRule:
 
 
 def _finding(row: Finding) -> str:
-    return f"finding {row.number} “{row.title}”"
+    return f"{row.number} “{row.title}”"

@@ -116,13 +116,14 @@ def step(reminder: Reminder, today: date, sent: int | None = None) -> int | None
 def people(reminder: Reminder, at: int, staff: Staff) -> frozenset[UUID]:
     """Whom a step reaches. Empty when the organization has nobody left who could hear."""
     rule = RULES[reminder.rule]
-    found: set[UUID] = set()
-    wanted = rule.steps[at]
+    found: frozenset[UUID] = frozenset()
     for level in Level:
-        if level > wanted and found:
+        new = (_at(level, reminder, rule, staff) & staff.members) - found
+        found |= new
+        # Whoever leads their own department is no escalation of themselves.
+        if new and level >= rule.steps[at]:
             break
-        found |= _at(level, reminder, rule, staff) & staff.members
-    return frozenset(found)
+    return found
 
 
 def sentence(reminder: Reminder, today: date) -> str:

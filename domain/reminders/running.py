@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from db import bulk
 from db.identity.departments import DepartmentMembership, DepartmentRole
 from db.identity.memberships import Membership, MembershipState
 from db.identity.organizations import Organization
@@ -179,12 +179,8 @@ def _addressed(
             yield Outgoing(slug, reminder, at, sentence(reminder, today), whom, tuple(names[each] for each in whom))
 
 
-async def _send(
-    session: AsyncSession, org_id: UUID, outgoing: Sequence[Outgoing], now: datetime
-) -> list[Outgoing]:
+async def _send(session: AsyncSession, org_id: UUID, outgoing: Sequence[Outgoing], now: datetime) -> list[Outgoing]:
     """Those that nobody else sent meanwhile."""
-    if not outgoing:
-        return []
     by_id = {uuid7(): each for each in outgoing}
     rows = [
         {
@@ -201,8 +197,7 @@ async def _send(
         }
         for id, each in by_id.items()
     ]
-    statement = insert(ReminderSent).values(rows).on_conflict_do_nothing().returning(ReminderSent.id)
-    made = set(await session.scalars(statement))
+    made = await bulk.insert_new(session, cast(Table, ReminderSent.__table__), rows)
     ctx = Ctx(Actor(org_id, None, frozenset()), session, now)
     for id in (id for id in by_id if id in made):
         each = by_id[id]

@@ -52,6 +52,10 @@ class Organization:
         "How many whole months it keeps its events, beside the one that has begun; null is for ever.",
         requires=Permission.ORGANIZATION_READ,
     )
+    finding_days = column(
+        "How many days a level 2 finding of an audit gets, and an extension of it gives at most.",
+        requires=Permission.ORGANIZATION_READ,
+    )
     # The operator of the platform sets it, by SQL and without an event.
     plan = column(
         "How much its people may ask for.",
@@ -103,6 +107,10 @@ class UpdateOrganizationInput:
     )
     max_sessions: int | None = strawberry.field(
         default=strawberry.UNSET, description="How many sessions a person may have at once, 1 to 20."
+    )
+    finding_days: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="How many days a level 2 finding gets, 1 to 365; for findings that are raised from now on.",
     )
 
 
