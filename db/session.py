@@ -19,6 +19,7 @@ from runtime.settings import Settings
 # Says which organizations have new events to whoever keeps answers: their ids, or "" for all.
 COMMITS = "opsgraph_commits"
 NOTIFY = text("SELECT pg_notify(:channel, :organizations)")
+SETTINGS = "settings"  # of `session.info`: what the process that opened the transaction was set up with
 MOST_NAMED = 100  # a notification holds 8,000 bytes
 Announce = Callable[[Collection[UUID]], Awaitable[bool]]
 
@@ -86,7 +87,7 @@ class Database:
                 self.app,
                 sync_session_class=TenantSession,
                 expire_on_commit=False,
-                info={"org_id": org_id, "user_id": user_id},
+                info={"org_id": org_id, "user_id": user_id, SETTINGS: self.settings},
             ) as session,
             self._announced(session),
             session.begin(),
@@ -98,7 +99,7 @@ class Database:
     async def platform(self) -> AsyncIterator[AsyncSession]:
         """One transaction as the system role, across organizations; only sign-in, relay and sweeps use it."""
         async with (
-            AsyncSession(self.system, expire_on_commit=False) as session,
+            AsyncSession(self.system, expire_on_commit=False, info={SETTINGS: self.settings}) as session,
             self._announced(session),
             session.begin(),
         ):

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.events import outbox
 from db.events.jobs import Job
+from db.session import SETTINGS
 from domain.errors import ForbiddenError
 from domain.permissions import Permission
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class Ctx:
     actor: Actor
     session: AsyncSession
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def settings(self) -> Settings:
+        """What the process was set up with: keys, addresses, folders."""
+        found: Settings = self.session.info[SETTINGS]
+        return found
 
     def check(self, permission: Permission) -> None:
         """Raises ForbiddenError without the permission."""

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from runtime.secrets import JWT_KEY_FILE, SECRET_KEY_FILE
+from runtime.sealing import parsed
+from runtime.secrets import ENCRYPTION_KEY_FILE, JWT_KEY_FILE, SECRET_KEY_FILE
 from runtime.settings import Settings
 
 
@@ -40,7 +41,20 @@ def _key_problems(settings: Settings) -> list[str]:
         problems.append("JWT_PRIVATE_KEY is missing or is not an Ed25519 private key in PEM form.")
     elif _is_generated(settings, JWT_KEY_FILE, key):
         problems.append("JWT_PRIVATE_KEY is the one generated for development; make another.")
-    return problems
+    return [*problems, *_encryption_problems(settings)]
+
+
+def _encryption_problems(settings: Settings) -> list[str]:
+    given = settings.encryption_keys.get_secret_value()
+    try:
+        keys = parsed(given)
+    except ValueError as error:
+        return [str(error)]
+    if not keys:
+        return ["ENCRYPTION_KEYS is not set; give it 32 random bytes in base64url."]
+    if _is_generated(settings, ENCRYPTION_KEY_FILE, given):
+        return ["ENCRYPTION_KEYS is the one generated for development; make another."]
+    return []
 
 
 def _is_generated(settings: Settings, name: str, value: str) -> bool:

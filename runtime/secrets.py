@@ -12,10 +12,11 @@ from runtime.settings import Settings
 
 SECRET_KEY_FILE = "secret.key"  # noqa: S105 - a file name
 JWT_KEY_FILE = "jwt.pem"
+ENCRYPTION_KEY_FILE = "encryption.key"
 
 
 def ensure_secrets(settings: Settings) -> Settings:
-    """The settings with both keys filled in. Production is returned unchanged: there a missing key is refused."""
+    """The settings with all keys filled in. Production is returned unchanged: there a missing key is refused."""
     if settings.environment == "production":
         return settings
     found: dict[str, SecretStr] = {}
@@ -23,6 +24,8 @@ def ensure_secrets(settings: Settings) -> Settings:
         found["secret_key"] = SecretStr(_kept(settings.data_dir / SECRET_KEY_FILE, _new_secret))
     if not settings.jwt_private_key.get_secret_value():
         found["jwt_private_key"] = SecretStr(_kept(settings.data_dir / JWT_KEY_FILE, new_jwt_key))
+    if not settings.encryption_keys.get_secret_value():
+        found["encryption_keys"] = SecretStr(_kept(settings.data_dir / ENCRYPTION_KEY_FILE, _new_encryption_key))
     return settings.model_copy(update=found) if found else settings
 
 
@@ -40,6 +43,12 @@ def new_jwt_key() -> str:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(48)
+
+
+def _new_encryption_key() -> str:
+    from runtime.sealing import new_key
+
+    return new_key()
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Ed25519 keys in PEM that sign tokens, newest first; generated into `DATA_DIR` in development.",
     )
+    encryption_keys: SecretStr = Field(
+        SecretStr(""),
+        description="32-byte keys in base64url, the newest first, separated by commas: they encrypt the keys that sign "
+        "certificates; generated into `DATA_DIR` in development.",
+    )
     smtp_url: str = Field("", description="`smtp://user:password@host:port`; mail lands in `DATA_DIR` when empty.")
     mail_from: str = Field("Opsgraph <no-reply@localhost>", description="Sender of mails.")
 

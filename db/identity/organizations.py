@@ -57,6 +57,10 @@ class Organization(TimestampMixin, Base):
         CheckConstraint("working_day_start < working_day_end", name="working_day"),
         CheckConstraint("event_retention_months BETWEEN 1 AND 1200", name="event_retention_months"),
         CheckConstraint("finding_days BETWEEN 1 AND 365", name="finding_days"),
+        CheckConstraint("utilisation_window_days BETWEEN 7 AND 730", name="utilisation_window_days"),
+        CheckConstraint("due_soon_days BETWEEN 0 AND 365", name="due_soon_days"),
+        CheckConstraint("experience_months BETWEEN 1 AND experience_window_months", name="experience_months"),
+        CheckConstraint("experience_window_months BETWEEN 1 AND 120", name="experience_window_months"),
         Index("uq_organizations_slug", "slug", unique=True),
     )
 
@@ -72,4 +76,8 @@ class Organization(TimestampMixin, Base):
     plan: Mapped[str] = mapped_column(default=OrganizationPlan.STANDARD, server_default="STANDARD")
     event_retention_months: Mapped[int | None]
     finding_days: Mapped[int] = mapped_column(default=90, server_default="90")
+    utilisation_window_days: Mapped[int] = mapped_column(default=90, server_default="90")
+    due_soon_days: Mapped[int] = mapped_column(default=30, server_default="30")
+    experience_months: Mapped[int] = mapped_column(default=6, server_default="6")
+    experience_window_months: Mapped[int] = mapped_column(default=24, server_default="24")
     is_platform: Mapped[bool] = mapped_column(default=False, server_default="false")

@@ -13,6 +13,7 @@ from runtime.paths import PROJECT
 from runtime.processes import Mark
 from runtime.running import Running, missing_servers, with_running_servers
 from runtime.safety import login_problems, production_problems
+from runtime.sealing import new_key
 from runtime.secrets import ensure_secrets, new_jwt_key
 from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
@@ -38,6 +39,7 @@ def safe(tmp_path: Path, **values: Any) -> Settings:
             "public_url": "https://opsgraph.example.com",
             "secret_key": SecretStr("k" * 48),
             "jwt_private_key": SecretStr(new_jwt_key()),
+            "encryption_keys": SecretStr(new_key()),
             "smtp_url": "smtp://mail.example.com",
             "mail_from": "Opsgraph <no-reply@example.com>",
         }
@@ -51,7 +53,7 @@ def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
     assert len(first.secret_key.get_secret_value()) >= 48
     assert "PRIVATE KEY" in first.jwt_private_key.get_secret_value()
     files = list((tmp_path / "new").iterdir())
-    assert sorted(file.name for file in files) == ["jwt.pem", "secret.key"]
+    assert sorted(file.name for file in files) == ["encryption.key", "jwt.pem", "secret.key"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
@@ -75,6 +77,8 @@ def test_safe_production_starts(tmp_path: Path) -> None:
         ({"secret_key": SecretStr("")}, "SECRET_KEY"),
         ({"secret_key": SecretStr("short")}, "SECRET_KEY"),
         ({"jwt_private_key": SecretStr("")}, "JWT_PRIVATE_KEY"),
+        ({"encryption_keys": SecretStr("")}, "ENCRYPTION_KEYS"),
+        ({"encryption_keys": SecretStr("short")}, "ENCRYPTION_KEYS"),
         ({"smtp_url": ""}, "SMTP_URL"),
         ({"mail_from": "Opsgraph <no-reply@localhost>"}, "MAIL_FROM"),
     ],
@@ -87,8 +91,9 @@ def test_production_refuses(tmp_path: Path, change: dict[str, object], said: str
 
 def test_production_refuses_generated_keys(tmp_path: Path) -> None:
     made = ensure_secrets(make(tmp_path))
-    found = production_problems(safe(tmp_path, secret_key=made.secret_key, jwt_private_key=made.jwt_private_key))
-    assert len(found) == 2
+    names = ("secret_key", "jwt_private_key", "encryption_keys")
+    found = production_problems(safe(tmp_path, **{name: getattr(made, name) for name in names}))
+    assert len(found) == 3
     assert all("generated for development" in problem for problem in found)
 
 

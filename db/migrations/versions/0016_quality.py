@@ -10,7 +10,7 @@ from db.rls import APP_ROLE, protect
 from db.search import searchable, unsearchable
 
 revision = "0016"
-down_revision = "0011"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

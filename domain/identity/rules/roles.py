@@ -14,7 +14,8 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.FEED_POST, Permission.FINDING_RESPOND}
+STAFF = EVERYDAY | {Permission.DOCUMENT_UPLOAD, Permission.FEED_POST, Permission.FINDING_RESPOND}
+HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
 ACCOUNTABLE_MANAGER = "ACCOUNTABLE_MANAGER"
 
 
@@ -51,7 +52,7 @@ _GENERAL = [
         "MEMBER",
         "Member",
         Vocabulary.GENERAL,
-        STAFF | {Permission.UTILISATION_RECORD},
+        STAFF | {Permission.UTILISATION_RECORD, Permission.DEFECT_REPORT},
         "Sees what the organization does and records everyday work.",
     ),
     _role("VIEWER", "Viewer", Vocabulary.GENERAL, EVERYDAY, "Sees what the organization does, changes nothing."),
@@ -79,18 +80,31 @@ _MAINTENANCE = [
         READS
         | {
             Permission.DEPARTMENT_MANAGE,
-            Permission.FEED_POST,
+            Permission.RELEASE_REVOKE,
+            Permission.RELEASE_MANAGE,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
             Permission.QUALITY_MANAGE,
             Permission.AUDIT_PERFORM,
             Permission.FINDING_RESPOND,
+            Permission.FEED_POST,
         },
-        "Monitors compliance (145.A.200): reads everything, the event log included.",
+        "Monitors compliance (145.A.200): reads everything, the event log included, and authorises staff (145.A.35).",
     ),
     _role(
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.FEED_POST, Permission.AUDIT_PERFORM, Permission.FINDING_RESPOND},
+        READS
+        | {
+            Permission.DEFECT_REPORT,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.AUDIT_PERFORM,
+            Permission.FINDING_RESPOND,
+            Permission.FEED_POST,
+        },
         "Runs the safety management system.",
     ),
     _role(
@@ -100,34 +114,38 @@ _MAINTENANCE = [
         READS
         | {
             Permission.FLEET_MANAGE,
+            Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
-            Permission.FEED_POST,
+            Permission.WORK_ORDER_MANAGE,
+            Permission.DEFECT_REPORT,
+            Permission.DOCUMENT_UPLOAD,
             Permission.FINDING_RESPOND,
+            Permission.FEED_POST,
         },
-        "Plans maintenance: keeps the fleet and its utilisation.",
+        "Plans maintenance: keeps the fleet, its utilisation and its work orders.",
     ),
     _role(
         "PRODUCTION_ENGINEER",
         "Production engineer",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD},
+        HANGAR | {Permission.UTILISATION_RECORD, Permission.WORK_ORDER_MANAGE},
         "Runs the hangar floor.",
     ),
     _role(
         "CERTIFYING_ENGINEER",
         "Certifying engineer",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD},
+        HANGAR | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
         "Certifies base maintenance (145.A.35, category C).",
     ),
     _role(
         "CERTIFYING_TECHNICIAN",
         "Certifying technician",
         Vocabulary.MAINTENANCE,
-        STAFF | {Permission.UTILISATION_RECORD},
+        HANGAR | {Permission.UTILISATION_RECORD, Permission.RELEASE_ISSUE},
         "Certifies line maintenance (145.A.35, categories B1, B2).",
     ),
-    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, STAFF, "Carries out tasks that others certify."),
+    _role("TECHNICIAN", "Technician", Vocabulary.MAINTENANCE, HANGAR, "Carries out tasks that others certify."),
     _role("STORES", "Stores", Vocabulary.MAINTENANCE, STAFF, "Receives and issues parts."),
 ]
 
@@ -158,9 +176,18 @@ _TASKS = [
             Permission.DEPARTMENT_MANAGE,
             Permission.MEMBER_MANAGE,
             Permission.FLEET_MANAGE,
+            Permission.COMPONENT_MANAGE,
             Permission.UTILISATION_RECORD,
+            Permission.WORK_ORDER_MANAGE,
+            Permission.DEFECT_REPORT,
+            Permission.RELEASE_REVOKE,
+            Permission.RELEASE_MANAGE,
             Permission.FEED_POST,
             Permission.FEED_MODERATE,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.DOCUMENT_MANAGE,
+            Permission.WORKFORCE_MANAGE,
+            Permission.AUTHORISATION_MANAGE,
             Permission.FINDING_RESPOND,
         },
         "Full access to the work and the people, without restrictions of hours.",

@@ -1,0 +1,1 @@
+"""What is due, the work that is done, and its release."""

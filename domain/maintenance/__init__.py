@@ -1,0 +1,1 @@
+"""What is due on aircraft, the work that is done on them, and their release."""
