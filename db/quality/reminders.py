@@ -23,8 +23,9 @@ class ReminderRule(StrEnum):
 
 
 class ReminderSent(TenantMixin, Base):
-    """One step for one thing and its due day: the unique key lets it go out once, however often the runner runs. What
-    gets another due day begins anew. `step` counts days from the due day, below zero before it."""
+    """One step for one thing: the unique key lets it go out once, however often the runner runs. `occurrence` tells
+    the times it is due apart: the due day, or where that is only a forecast, what it is forecast of. `step` counts days
+    from the due day, below zero before it."""
 
     __tablename__ = "reminders_sent"
     __table_args__ = (
@@ -32,7 +33,8 @@ class ReminderSent(TenantMixin, Base):
         CheckConstraint("subject_type ~ '^[a-z]{2,5}$'", name="subject_type"),
         CheckConstraint("length(text) BETWEEN 1 AND 1000", name="text"),
         CheckConstraint("cardinality(people) >= 1", name="people"),
-        UniqueConstraint("org_id", "rule", "subject_id", "due_on", "step"),
+        CheckConstraint("length(occurrence) BETWEEN 1 AND 200", name="occurrence"),
+        UniqueConstraint("org_id", "rule", "subject_id", "occurrence", "step"),
         Index("ix_reminders_sent_org_id_rule_id", "org_id", "rule", "id"),
         Index("ix_reminders_sent_org_id_subject_id_id", "org_id", "subject_id", "id"),
         Index("ix_reminders_sent_org_id_due_on_id", "org_id", "due_on", "id"),
@@ -44,6 +46,7 @@ class ReminderSent(TenantMixin, Base):
     rule: Mapped[str]
     subject_type: Mapped[str]
     subject_id: Mapped[UUID]
+    occurrence: Mapped[str]
     due_on: Mapped[date]
     step: Mapped[int]
     text: Mapped[str]

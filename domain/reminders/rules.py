@@ -2,7 +2,7 @@
 
 A step is a number of days from the due day: below zero it reminds, from zero on it escalates. Of the steps whose day
 has come only the latest goes out: who looks after a week hears once, not of each step that was passed over. A step
-that went out, or that a later one overtook, never goes out again for the same due day; another due day begins anew.
+that went out, or that a later one overtook, never goes out again; when the thing is due another time, it begins anew.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +15,7 @@ from db.quality.reminders import ReminderRule
 from domain.permissions import Permission
 
 LONGEST = 1000
+Key = tuple[str, UUID, str]  # rule, subject, occurrence: each step goes out once
 
 
 class Level(IntEnum):
@@ -79,7 +80,8 @@ RULES: Mapping[ReminderRule, Rule] = {
 @dataclass(frozen=True)
 class Reminder:
     """Something that is due on a day, whether or not it is time to say so. `what` begins a sentence; `subject_type` is
-    the prefix of its id. Without a department, those of the owner count."""
+    the prefix of its id. Without a department, those of the owner count. `occurrence` is for what has only a forecast:
+    that moves, and what it is a forecast of does not."""
 
     rule: ReminderRule
     subject_type: str
@@ -88,6 +90,11 @@ class Reminder:
     what: str
     owner_id: UUID | None = None
     department_id: UUID | None = None
+    occurrence: str = ""
+
+    @property
+    def key(self) -> Key:
+        return (self.rule.value, self.subject_id, self.occurrence or self.due_on.isoformat())
 
 
 @dataclass(frozen=True)
@@ -107,10 +114,13 @@ def horizon(rule: ReminderRule, today: date) -> date:
 
 
 def step(reminder: Reminder, today: date, sent: int | None = None) -> int | None:
-    """The step that is to go out today: the latest whose day has come, unless it or a later one was `sent`."""
+    """The step that is to go out today: the latest whose day has come, unless it or a later one was `sent`. What only
+    reminds is of no use once the due day is over."""
     passed = (today - reminder.due_on).days
     latest = max((days for days in RULES[reminder.rule].steps if days <= passed), default=None)
-    return None if latest is None or (sent is not None and sent >= latest) else latest
+    if latest is None or (latest < 0 < passed) or (sent is not None and sent >= latest):
+        return None
+    return latest
 
 
 def people(reminder: Reminder, at: int, staff: Staff) -> frozenset[UUID]:

@@ -27,13 +27,13 @@ from domain.context import Actor, Ctx
 from domain.errors import NotFoundError
 from domain.fleet.rules.utilisation import local_date
 from domain.identity.rules.roles import ACCOUNTABLE_MANAGER, OWNER, permissions_of
-from domain.reminders.rules import Reminder, Staff, is_escalation, people, sentence, step
+from domain.reminders.rules import Key, Reminder, Staff, is_escalation, people, sentence, step
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
 
 # Rooms that have things that are due: `due(session, today)` in their `reminders`.
-ROOMS = ("quality",)
+ROOMS = ("workforce", "maintenance", "quality")
 DUE, ESCALATED = "reminder.due", "reminder.escalated"
 
 
@@ -84,7 +84,7 @@ async def run_in(db: Database, org_id: UUID, *, now: datetime, dry_run: bool = F
         today = local_date(now, organization.time_zone)
         due = [each for room in ROOMS for each in await import_module(f"domain.{room}.reminders").due(session, today)]
         sent = await _sent(session, org_id, due)
-        steps = [(each, at) for each in due if (at := step(each, today, sent.get(_key(each)))) is not None]
+        steps = [(each, at) for each in due if (at := step(each, today, sent.get(each.key))) is not None]
         if not steps:
             return []
         staff, names = await _staff(session, org_id)
@@ -103,19 +103,15 @@ async def _organizations(db: Database, slug: str | None) -> Sequence[Any]:
     return found
 
 
-def _key(reminder: Reminder) -> tuple[str, UUID, date]:
-    return (reminder.rule.value, reminder.subject_id, reminder.due_on)
-
-
-async def _sent(session: AsyncSession, org_id: UUID, due: Iterable[Reminder]) -> dict[tuple[str, UUID, date], int]:
-    """The latest step that went out for each thing and due day."""
+async def _sent(session: AsyncSession, org_id: UUID, due: Iterable[Reminder]) -> dict[Key, int]:
+    """The latest step that went out for each."""
     row = ReminderSent
     found = await session.execute(
-        select(row.rule, row.subject_id, row.due_on, func.max(row.step))
+        select(row.rule, row.subject_id, row.occurrence, func.max(row.step))
         .where(row.org_id == org_id, row.subject_id.in_({each.subject_id for each in due}))
-        .group_by(row.rule, row.subject_id, row.due_on)
+        .group_by(row.rule, row.subject_id, row.occurrence)
     )
-    return {(rule, subject_id, due_on): latest for rule, subject_id, due_on, latest in found}
+    return {(rule, subject_id, occurrence): latest for rule, subject_id, occurrence, latest in found}
 
 
 async def _staff(session: AsyncSession, org_id: UUID) -> tuple[Staff, dict[UUID, str]]:
@@ -189,6 +185,7 @@ async def _send(session: AsyncSession, org_id: UUID, outgoing: Sequence[Outgoing
             "rule": each.reminder.rule.value,
             "subject_type": each.reminder.subject_type,
             "subject_id": each.reminder.subject_id,
+            "occurrence": each.reminder.key[2],
             "due_on": each.reminder.due_on,
             "step": each.step,
             "text": each.text,

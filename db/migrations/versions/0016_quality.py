@@ -200,18 +200,21 @@ CREATE TABLE reminders_sent (
     rule text NOT NULL,
     subject_type text NOT NULL,
     subject_id uuid NOT NULL,
+    occurrence text NOT NULL,
     due_on date NOT NULL,
     step integer NOT NULL,
     text text NOT NULL,
     people uuid[] NOT NULL,
     sent_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT pk_reminders_sent PRIMARY KEY (org_id, id),
-    CONSTRAINT uq_reminders_sent_org_id_rule_subject_id_due_on_step UNIQUE (org_id, rule, subject_id, due_on, step),
+    CONSTRAINT uq_reminders_sent_org_id_rule_subject_id_occurrence_step
+        UNIQUE (org_id, rule, subject_id, occurrence, step),
     CONSTRAINT fk_reminders_sent_org_id FOREIGN KEY (org_id) REFERENCES organizations (id),
     CONSTRAINT ck_reminders_sent_rule CHECK (rule IN (
         'AUTHORISATION', 'LICENCE', 'TRAINING', 'DIRECTIVE', 'DEFERRAL', 'AUDIT', 'IMMEDIATE_ACTION', 'FINDING',
         'CORRECTIVE_ACTION')),
     CONSTRAINT ck_reminders_sent_subject_type CHECK (subject_type ~ '^[a-z]{2,5}$'),
+    CONSTRAINT ck_reminders_sent_occurrence CHECK (length(occurrence) BETWEEN 1 AND 200),
     CONSTRAINT ck_reminders_sent_text CHECK (length(text) BETWEEN 1 AND 1000),
     CONSTRAINT ck_reminders_sent_people CHECK (cardinality(people) >= 1)
 )
