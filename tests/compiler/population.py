@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from db.identity.organizations import Organization
 from db.identity.roles import Role
 from db.identity.sessions import Session
 from db.identity.users import User
+from tests.compiler import population_quality as quality
 
 ORGS = (UUID(int=0xA001), UUID(int=0xA002))
 NAMES = ["Ada", "Bø", "Chen", "ada", "Zoë", 'Quote " and \\ slash', "Tab\there", "日本"]
@@ -51,6 +53,7 @@ async def populate(engine: AsyncEngine) -> None:
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
+            await quality.populate(partial(_add, connection), rng, uid, stamped, org, index)
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -78,6 +81,7 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
                 "modules": [],
                 "time_zone": ["Europe/Berlin", "America/St_Johns"][index],
                 "event_retention_months": [None, 24][index],
+                "finding_days": [90, 60][index],
                 **stamped(rng),
             }
         ],
@@ -306,7 +310,7 @@ async def _notifications(connection: AsyncConnection, rng: random.Random, org: U
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
-    kinds |= {"fm": 13, "prs": 14}
+    kinds |= {"fm": 13, "prs": 14} | quality.PREFIXES
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

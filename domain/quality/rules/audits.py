@@ -73,7 +73,7 @@ def report_obstacles(items: Iterable[Item]) -> list[str]:
     bare = [item.position for item in items if item.result == ChecklistResult.DEVIATES and not item.findings]
     found = []
     if open_ones:
-        found.append(f"{_questions(open_ones)} not answered yet; answer it, as NOT_APPLICABLE if need be.")
+        found.append(f"{_questions(open_ones)} not answered yet; say NOT_APPLICABLE where a question does not apply.")
     found += [f"Question {position} deviates, and no finding says how; raise one." for position in bare]
     return found
 
