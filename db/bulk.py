@@ -30,13 +30,14 @@ async def insert_new(session: AsyncSession, table: Table, rows: Rows) -> set[UUI
     if not rows:
         return set()
     columns = ", ".join(_checked(table, rows[0]))
+    # Uuids that were read are the driver's, which orjson does not know.
     made = await session.execute(
         text(
             f"INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - names from the metadata
             f" FROM json_populate_recordset(null::{table.name}, CAST(:rows AS json))"
             " ON CONFLICT DO NOTHING RETURNING id"
         ),
-        {"rows": orjson.dumps(rows).decode()},
+        {"rows": orjson.dumps(rows, default=str).decode()},
     )
     return set(made.scalars())
 

@@ -187,8 +187,8 @@ async def _checked(
         await check_department(ctx, refusals, given["department_id"], "departmentId")
     if "lead_auditor_id" in given:
         await check_member(ctx, refusals, given["lead_auditor_id"], "leadAuditorId")
-    department_id = given.get("department_id", existing and existing.department_id)
-    lead = given.get("lead_auditor_id") or (existing and existing.lead_auditor_id)
+    department_id = given.get("department_id", existing.department_id if existing else None)
+    lead = given.get("lead_auditor_id") or (existing.lead_auditor_id if existing else None)
     role = await role_in(ctx, department_id, lead)
     refuse_all(refusals, [rules.not_independent(role, "The lead auditor")], "leadAuditorId")
     if reference := values.get("reference"):

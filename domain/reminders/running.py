@@ -116,9 +116,8 @@ async def _sent(session: AsyncSession, org_id: UUID, due: Iterable[Reminder]) ->
 
 async def _staff(session: AsyncSession, org_id: UUID) -> tuple[Staff, dict[UUID, str]]:
     """The active members, and what they are called."""
-    custom = dict(
-        (await session.execute(select(Role.key, Role.permissions).where(Role.org_id == org_id))).tuples().all()
-    )
+    roles = await session.execute(select(Role.key, Role.permissions).where(Role.org_id == org_id))
+    custom = {row.key: row.permissions for row in roles}
     rows = (
         await session.execute(
             select(Membership.user_id, Membership.roles, User.name)
@@ -138,7 +137,7 @@ async def _staff(session: AsyncSession, org_id: UUID) -> tuple[Staff, dict[UUID,
         members=frozenset(row.user_id for row in rows),
         leads=leads,
         departments=departments,
-        managers=frozenset(by_role.get(ACCOUNTABLE_MANAGER) or by_role.get(OWNER, ())),
+        managers=frozenset(by_role.get(ACCOUNTABLE_MANAGER) or by_role.get(OWNER) or ()),
         holders={permission: frozenset(those) for permission, those in holders.items()},
     )
     return staff, {row.user_id: row.name for row in rows}

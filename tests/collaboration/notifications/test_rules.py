@@ -39,8 +39,8 @@ FACTS = Facts(
 STATUS = {"before": {"status": "ACTIVE"}, "after": {"status": "STORED"}}
 CORRECTION = {"corrects_id": str(ENTRY), "flown_on": "2026-01-31", "minutes": -10, "cycles": 0}
 AGENT = {"user_agent": "Firefox", "address": "127.0.0.1"}
-
 REMINDER = {"after": {"people": [str(BEN), str(GONE)], "text": "It is due."}}
+
 CASES: list[tuple[str, UUID, UUID | None, dict[str, Any], set[UUID], str]] = [
     ("aircraft.status_changed", PLANE, ANN, STATUS, {BEN}, "Ann set D-AIBC from ACTIVE to STORED."),
     ("aircraft.status_changed", PLANE, None, STATUS, {ANN, BEN}, "Opsgraph set D-AIBC from ACTIVE to STORED."),
