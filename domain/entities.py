@@ -15,6 +15,7 @@ from domain.context import Ctx
 from domain.errors import ConflictError, NotFoundError, UserErrors
 
 E = TypeVar("E", bound=Base)
+FOREIGN_KEYS = ("23503", "23001")  # foreign_key_violation, restrict_violation
 
 
 async def access(ctx: Ctx, model: type[E], id: UUID, label: str, expected_version: int | None = None) -> E:
@@ -78,4 +79,16 @@ async def unique(ctx: Ctx, **refusals: UserErrors) -> AsyncIterator[None]:
         violated = getattr(error.orig.__cause__, "constraint_name", None) if error.orig else None
         if violated in refusals:
             raise refusals[violated] from None
+        raise
+
+
+@asynccontextmanager
+async def unreferenced(ctx: Ctx, refusal: UserErrors) -> AsyncIterator[None]:
+    """Flushes what the block deleted; when rows of whatever room refer to it still, that is the refusal."""
+    try:
+        async with ctx.session.begin_nested():
+            yield
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) in FOREIGN_KEYS:
+            raise refusal from None
         raise

@@ -28,11 +28,14 @@ from graph.pages import Pages
 from graph.schema import BuiltSchema
 from graph.sse import PATH as STREAM_PATH
 from graph.sse import GraphQLOverSSE
+from graph.transfers import ALLOW as TRANSFERS_ALLOW
+from graph.transfers import Transfers
 from graph.websocket import GraphQLOverWebSocket
 from runtime import garbage, metrics
 from runtime.logging import get_logger
 from runtime.settings import Settings
 from runtime.settings import settings as process_settings
+from runtime.storage import PATH as FILES_PATH
 
 PATH = "/graphql"
 ALLOW = b"GET, HEAD, OPTIONS"
@@ -86,7 +89,7 @@ class Application:
             self._graphql = GraphQLOverHTTP(platform, self.settings, pages.graphiql)
             self._sockets = GraphQLOverWebSocket(platform, self.settings)
             self._streams = GraphQLOverSSE(platform, self.settings)
-            routes = [*Health(platform).routes(), *pages.routes()]
+            routes = [*Health(platform).routes(), *pages.routes(), *Transfers(self.settings).routes()]
         except BaseException:
             await platform.close()
             raise
@@ -129,7 +132,8 @@ class Application:
         headers = dict(scope["headers"])
         identifier = request_id(headers)
         method, status = scope["method"], 0
-        cors = self._cors.preflight(headers, ALLOW) if method == "OPTIONS" else self._cors.headers(headers)
+        allow = TRANSFERS_ALLOW if scope["path"].startswith(f"{FILES_PATH}/") else ALLOW
+        cors = self._cors.preflight(headers, allow) if method == "OPTIONS" else self._cors.headers(headers)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -154,7 +158,7 @@ class Application:
                 await send_with_headers(answer)
                 await send({"type": "http.response.body", "body": body})
         route = scope["path"] if scope["path"] in self._routes else "other"
-        known = method if method in ("GET", "HEAD", "OPTIONS") else "other"
+        known = method if method in ("GET", "HEAD", "OPTIONS", "PUT") else "other"
         metrics.REQUESTS.observe(route, known, status, perf_counter() - started)
 
 

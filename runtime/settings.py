@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         description="32-byte keys in base64url, the newest first, separated by commas: they encrypt the keys that sign "
         "certificates; generated into `DATA_DIR` in development.",
     )
+    files_url: str = Field(
+        "",
+        description="Where files are: a folder as `file:///path`, or a bucket as `s3://bucket/prefix` with the usual "
+        "`AWS_…` variables; the folder `files` in `DATA_DIR` when empty.",
+    )
     smtp_url: str = Field("", description="`smtp://user:password@host:port`; mail lands in `DATA_DIR` when empty.")
     mail_from: str = Field("Opsgraph <no-reply@localhost>", description="Sender of mails.")
 

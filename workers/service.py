@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID
 
 import workers.collaboration.notification_mails
+import workers.files.documents
 import workers.identity.letters
 import workers.identity.mail  # noqa: F401 - registers its jobs
 from db.session import Database
@@ -71,7 +72,7 @@ async def run_job(ctx: Context, job_id: str, attempt: int) -> None:
 
 async def _upkeep(ctx: Context) -> None:
     service: Service = ctx[KEY]
-    await upkeep.run(service.db)
+    await upkeep.run(service.db, service.settings)
 
 
 async def _remind(ctx: Context) -> None:

@@ -16,7 +16,7 @@ class DueKind(StrEnum):
     DIRECTIVE = "DIRECTIVE"
 
 
-class Dimension(StrEnum):
+class DueDimension(StrEnum):
     HOURS = "HOURS"
     CYCLES = "CYCLES"
     CALENDAR = "CALENDAR"

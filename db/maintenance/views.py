@@ -140,7 +140,7 @@ CREATE VIEW utilisation_rates WITH (security_invoker = true) AS
     FROM aircraft a
     JOIN (
         SELECT o.id, local_today(o.id) AS today, o.utilisation_window_days AS days, o.due_soon_days
-        FROM organizations o
+        FROM organizations o OFFSET 0
     ) w ON w.id = a.org_id
     LEFT JOIN LATERAL (
         SELECT l.flown_on AS on_day FROM utilisation_entries l

@@ -11,7 +11,7 @@ from db.fleet.aircraft_types import AircraftType
 from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain import entities
 from domain.context import Ctx
-from domain.entities import change, unique
+from domain.entities import change, unique, unreferenced
 from domain.errors import ErrorCode, NotFoundError, UserError, UserErrors, refuse
 from domain.fleet import utilisation
 from domain.fleet.rules import designators, registrations, texts
@@ -119,8 +119,13 @@ async def delete(ctx: Ctx, aircraft_id: UUID, *, expected_version: int | None = 
             "id",
         )
     before = snapshot(found, FIELDS + TOTALS)
-    await ctx.session.delete(found)
-    await ctx.session.flush()
+    used = refuse(
+        ErrorCode.IN_USE,
+        f"{found.registration} has a maintenance history, which is kept; set its status to RETIRED instead.",
+        "id",
+    )
+    async with unreferenced(ctx, used):
+        await ctx.session.delete(found)
     ctx.record("aircraft.deleted", PREFIX, aircraft_id, before=before)
     return aircraft_id
 

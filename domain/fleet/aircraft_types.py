@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from db.fleet.aircraft import Aircraft
 from db.fleet.aircraft_types import AircraftCategory, AircraftType
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, UserError, UserErrors, refuse
 from domain.fleet.rules import designators, texts
 from domain.fleet.rules.refusals import Refusals
@@ -16,6 +16,7 @@ from domain.fleet.support import snapshot
 from domain.permissions import Permission
 
 PREFIX = "at"
+OTHERS = "Something names this type still, as an aircraft, an authorisation or a log of experience, so it is kept."
 FIELDS = ("manufacturer", "model", "icao_designator", "type_certificate_holder", "engine_count", "category")
 
 
@@ -88,7 +89,7 @@ async def update(ctx: Ctx, type_id: UUID, *, expected_version: int, changes: Cha
 
 
 async def delete(ctx: Ctx, type_id: UUID, *, expected_version: int | None = None) -> UUID:
-    """Refused while an aircraft is of this type."""
+    """Refused while an aircraft is of this type, or anything else names it."""
     ctx.check(Permission.FLEET_MANAGE)
     found = await access(ctx, AircraftType, type_id, "aircraft type", expected_version)
     count = await ctx.session.scalar(
@@ -98,7 +99,7 @@ async def delete(ctx: Ctx, type_id: UUID, *, expected_version: int | None = None
         some = "1 aircraft is" if count == 1 else f"{count} aircraft are"
         raise _in_use(f"{some} of this type")
     before = snapshot(found, FIELDS)
-    async with unique(ctx, fk_aircraft_org_id_type_id=_in_use("An aircraft is of this type")):
+    async with unreferenced(ctx, refuse(ErrorCode.IN_USE, OTHERS, "id")):
         await ctx.session.delete(found)
     ctx.record("aircraft_type.deleted", PREFIX, type_id, before=before)
     return type_id

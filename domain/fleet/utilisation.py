@@ -14,6 +14,7 @@ from db.fleet.utilisation import UtilisationEntry, UtilisationKind
 from domain.context import Ctx
 from domain.entities import access
 from domain.errors import ErrorCode, NotFoundError, refuse
+from domain.fleet import installations
 from domain.fleet.rules import texts
 from domain.fleet.rules import utilisation as rules
 from domain.fleet.rules.refusals import Refusals
@@ -265,6 +266,7 @@ async def _append(ctx: Ctx, aircraft: Aircraft, entries: Sequence[UtilisationEnt
     totals = Amount(aircraft.total_minutes, aircraft.total_cycles)
     ctx.session.add_all(entries)
     await ctx.session.flush()
+    await installations.follow(ctx, aircraft.id, entries)
     for entry in entries:
         before, totals = totals, totals + Amount(entry.minutes, entry.cycles)
         ctx.record(

@@ -9,14 +9,12 @@ from uuid_utils.compat import uuid7
 from db.identity.departments import Department, DepartmentMembership, DepartmentRole
 from db.identity.memberships import Membership, MembershipState
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, NotFoundError, UserErrors, refuse
 from domain.identity import organizations
 from domain.permissions import Permission
 
 MAX_DESCRIPTION = 1_000
-# Foreign keys of other rooms' records.
-NAMED_BY = ("fk_audits_org_id_department_id", "fk_findings_org_id_department_id")
 
 
 async def create(ctx: Ctx, *, name: str, description: str = "") -> UUID:
@@ -49,8 +47,8 @@ async def delete(ctx: Ctx, id: UUID, *, expected_version: int) -> UUID:
     """Delete a department; its people stay members of the organization. One that records name is kept."""
     ctx.check(Permission.DEPARTMENT_MANAGE)
     department = await access(ctx, Department, id, "department", expected_version)
-    named = refuse(ErrorCode.IN_USE, "Audits or findings name this department, and are kept; rename it instead.", "id")
-    async with unique(ctx, **dict.fromkeys(NAMED_BY, named)):
+    in_use = "Records that are kept name this department, as an audit or a finding; give it another name instead."
+    async with unreferenced(ctx, refuse(ErrorCode.IN_USE, in_use, "id")):
         await ctx.session.delete(department)
     ctx.record("department.deleted", "dep", id, before={"name": department.name})
     return id

@@ -68,6 +68,20 @@ class Aircraft:
     utilisation = to_many(
         "UtilisationEntry", "Its utilisation log, the latest day first unless ordered otherwise.", via="aircraft_id"
     )
+    installations = to_many(
+        "Installation",
+        "The components that are and were on it; `where: {removedOn: {isNull: true}}` for those now.",
+        via="aircraft_id",
+    )
+    due_items = to_many(
+        "DueItem", "What is due on it, first what limits it first; needs MAINTENANCE_READ.", via="aircraft_id"
+    )
+    directives = to_many(
+        "AircraftDirective", "The directives for it, with their status; needs MAINTENANCE_READ.", via="aircraft_id"
+    )
+    programmes = to_many(
+        "AircraftProgramme", "The maintenance programmes that it follows; needs MAINTENANCE_READ.", via="aircraft_id"
+    )
     version = column(
         "Counts changes of the record; pass it as `expectedVersion`. Recorded utilisation does not count as one."
     )

@@ -52,6 +52,20 @@ class Organization:
         "How many whole months it keeps its events, beside the one that has begun; null is for ever.",
         requires=Permission.ORGANIZATION_READ,
     )
+    utilisation_window_days = column(
+        "Over how many of the last days the average daily utilisation is taken that forecasts of what is due go by.",
+        requires=Permission.ORGANIZATION_READ,
+    )
+    due_soon_days = column(
+        "How many days before its forecast day something is DUE_SOON.", requires=Permission.ORGANIZATION_READ
+    )
+    experience_months = column(
+        "In how many months of `experienceWindowMonths` certifying staff must have worked (145.A.35(c)).",
+        requires=Permission.ORGANIZATION_READ,
+    )
+    experience_window_months = column(
+        "Over how many months recent experience is counted.", requires=Permission.ORGANIZATION_READ
+    )
     finding_days = column(
         "How many days a level 2 finding of an audit gets, and an extension of it gives at most.",
         requires=Permission.ORGANIZATION_READ,
@@ -107,6 +121,12 @@ class UpdateOrganizationInput:
     )
     max_sessions: int | None = strawberry.field(
         default=strawberry.UNSET, description="How many sessions a person may have at once, 1 to 20."
+    )
+    utilisation_window_days: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Over how many days the average utilisation is taken, 7 to 730."
+    )
+    due_soon_days: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How many days ahead something is due soon, 0 to 365."
     )
     finding_days: int | None = strawberry.field(
         default=strawberry.UNSET,

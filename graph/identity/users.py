@@ -41,6 +41,9 @@ class User:
         nullable=True,
     )
     departments = to_many("DepartmentMembership", "Their places in departments.", via="user_id")
+    training_records = to_many("TrainingRecord", "What they passed, the latest first.", via="user_id")
+    licences = to_many("Licence", "Their licences.", via="user_id")
+    authorisations = to_many("Authorisation", "What they may sign for.", via="user_id")
     created_at = column("When they registered or were added.", order=True)
 
 

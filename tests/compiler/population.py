@@ -23,7 +23,7 @@ from db.identity.organizations import Organization
 from db.identity.roles import Role
 from db.identity.sessions import Session
 from db.identity.users import User
-from tests.compiler import population_quality as quality
+from tests.compiler import population_quality, population_workforce
 
 ORGS = (UUID(int=0xA001), UUID(int=0xA002))
 NAMES = ["Ada", "Bø", "Chen", "ada", "Zoë", 'Quote " and \\ slash', "Tab\there", "日本"]
@@ -50,10 +50,19 @@ async def populate(engine: AsyncEngine) -> None:
         for index, org in enumerate(ORGS):
             await _identity(connection, rng, org, index)
             await _fleet(connection, rng, org, index)
+            await population_workforce.populate(
+                partial(_add, connection),
+                random.Random(index),
+                org,
+                lambda prefix, n, index=index: uid(index, population_workforce.KINDS[prefix], n),
+                [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)],
+                [uid(index, 6, n) for n in range(3)],
+                partial(moment, rng),
+            )
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
-            await quality.populate(partial(_add, connection), rng, uid, stamped, org, index)
+            await population_quality.populate(partial(_add, connection), rng, uid, stamped, org, index)
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -310,7 +319,7 @@ async def _notifications(connection: AsyncConnection, rng: random.Random, org: U
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
-    kinds |= {"fm": 13, "prs": 14} | quality.PREFIXES
+    kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS | population_quality.KINDS
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

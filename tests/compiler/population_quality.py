@@ -14,7 +14,7 @@ from db.quality.reminders import ReminderRule, ReminderSent
 Rows = list[dict[str, Any]]
 Uid = Callable[[int, int, int], UUID]
 AUDIT, ITEM, FINDING, ACTION, REMINDER = 31, 32, 33, 34, 35
-PREFIXES = {"aud": AUDIT, "aci": ITEM, "fnd": FINDING, "cap": ACTION, "rem": REMINDER}
+KINDS = {"aud": AUDIT, "aci": ITEM, "fnd": FINDING, "cap": ACTION, "rem": REMINDER}
 DAY = date(2026, 1, 31)
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

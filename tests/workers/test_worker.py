@@ -131,7 +131,7 @@ async def test_upkeep_can_run_any_number_of_times(own: Database, worker_settings
     async with own.platform() as session:
         change = text("UPDATE jobs SET state = 'DONE', finished_at = now() - interval '31 days' WHERE id = :id")
         await session.execute(change, {"id": old})
-    await asyncio.gather(*(upkeep.run(own) for _ in range(4)))
+    await asyncio.gather(*(upkeep.run(own, worker_settings) for _ in range(4)))
     async with own.platform() as session:
         assert set(await session.scalars(text("SELECT id FROM jobs"))) == {kept}
 

@@ -6,7 +6,7 @@ rule in Python is `domain/workforce/rules/standing.py`, and a test compares them
 
 from alembic import op
 
-from db.rls import APP_ROLE, protect, system_access
+from db.rls import APP_ROLE, SYSTEM_ROLE, policy, protect, system_access
 from db.search import searchable, unsearchable
 from db.workforce.standing import COURSE_HELD, LOCAL_TODAY, REASONS
 
@@ -349,7 +349,9 @@ def upgrade() -> None:
         "ALTER TABLE experience_entries ENABLE ALWAYS TRIGGER refuse_change",
         "ALTER TABLE experience_entries ENABLE ALWAYS TRIGGER refuse_truncate",
         *protect("documents", grants="SELECT, INSERT, DELETE"),
-        *protect("uploads", grants="SELECT, INSERT"),
+        policy("documents", "sweep", SYSTEM_ROLE, "true", "SELECT"),
+        f"GRANT SELECT (org_id, id) ON documents TO {SYSTEM_ROLE}",
+        *protect("uploads"),
         *system_access("uploads", "SELECT, DELETE"),
         *protect("courses"),
         *protect("training_records", grants="SELECT, INSERT, UPDATE"),

@@ -1,0 +1,1 @@
+"""Pure rules of maintenance: no session, no clock."""

@@ -1,0 +1,1 @@
+"""Pure rules of files: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""Pure rules of the workforce: no I/O, no clock."""
