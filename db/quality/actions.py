@@ -41,9 +41,11 @@ class CorrectiveAction(TenantMixin, TimestampMixin, Base):
         ),
         ForeignKeyConstraint(["org_id", "finding_id"], ["findings.org_id", "findings.id"]),
         ForeignKeyConstraint(["org_id", "owner_id"], ["memberships.org_id", "memberships.user_id"]),
+        ForeignKeyConstraint(["org_id", "evidence_id"], ["documents.org_id", "documents.id"]),
         Index("ix_corrective_actions_org_id_finding_id_id", "org_id", "finding_id", "id"),
         Index("ix_corrective_actions_org_id_status_id", "org_id", "status", "id"),
         Index("ix_corrective_actions_org_id_owner_id_id", "org_id", "owner_id", "id"),
+        Index("ix_corrective_actions_org_id_evidence_id_id", "org_id", "evidence_id", "id"),
         Index("ix_corrective_actions_org_id_target_on_id", "org_id", "target_on", "id"),
         Index("ix_corrective_actions_org_id_implemented_on_id", "org_id", "implemented_on", "id"),
         Index("ix_corrective_actions_org_id_verified_on_id", "org_id", "verified_on", "id"),
@@ -64,6 +66,7 @@ class CorrectiveAction(TenantMixin, TimestampMixin, Base):
     implemented_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     implemented_on: Mapped[date | None]
     implementation_note: Mapped[str | None]
+    evidence_id: Mapped[UUID | None]
     verified_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     verified_on: Mapped[date | None]
     verification_note: Mapped[str | None]

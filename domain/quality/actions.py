@@ -4,12 +4,14 @@ from datetime import date
 from typing import Any, TypedDict
 from uuid import UUID
 
+from db.files.documents import DocumentPurpose
 from db.quality.actions import ActionStatus, CorrectiveAction
 from db.quality.findings import Finding
 from domain import entities
 from domain.context import Ctx
 from domain.entities import change
 from domain.errors import NotFoundError
+from domain.files import documents
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.support import find, snapshot, today
 from domain.permissions import Permission
@@ -20,7 +22,9 @@ from domain.quality.support import check_member, finding_days, refuse_all
 PREFIX = "cap"
 FIELDS = ("finding_id", "root_cause", "corrective_action", "preventive_action", "owner_id", "target_on")
 NOT_ACCEPTED: dict[str, Any] = {"accepted_on": None, "accepted_by_id": None}
-NOT_IMPLEMENTED: dict[str, Any] = {"implemented_on": None, "implemented_by_id": None, "implementation_note": None}
+NOT_IMPLEMENTED: dict[str, Any] = dict.fromkeys(
+    ("implemented_on", "implemented_by_id", "implementation_note", "evidence_id")
+)
 
 
 class Changes(TypedDict, total=False):
@@ -117,16 +121,25 @@ async def reject(ctx: Ctx, action_id: UUID, *, reason: str, expected_version: in
     return found.id
 
 
-async def implement(ctx: Ctx, action_id: UUID, *, note: str, expected_version: int | None = None) -> UUID:
-    """It is done: what was done, and where that can be seen."""
+async def implement(
+    ctx: Ctx, action_id: UUID, *, note: str, evidence_id: UUID | None = None, expected_version: int | None = None
+) -> UUID:
+    """It is done: what was done, and a document that shows it."""
     ctx.check(Permission.FINDING_RESPOND)
     finding, found = await _access(ctx, action_id, expected_version)
     refusals = Refusals()
     _check(refusals, finding, found, ActionStatus.ACCEPTED)
     check_responsible(ctx, refusals, found.owner_id, "id")
     text = refusals.take(rules.implementation_note, note, "note")
+    if evidence_id and (problem := await documents.problem(ctx, evidence_id, DocumentPurpose.EVIDENCE)):
+        refusals.add(problem.code, problem.message, "evidenceId")
     refusals.finish()
-    done = {"implemented_on": await today(ctx), "implemented_by_id": ctx.actor.user_id, "implementation_note": text}
+    done = {
+        "implemented_on": await today(ctx),
+        "implemented_by_id": ctx.actor.user_id,
+        "implementation_note": text,
+        "evidence_id": evidence_id,
+    }
     await _move(ctx, found, "corrective_action.implemented", ActionStatus.IMPLEMENTED, **done)
     return found.id
 

@@ -72,6 +72,12 @@ class CorrectiveAction:
     )
     implemented_on = column("The day it was done; null before.", filter=True, order=True)
     implementation_note = column("What was done, and where that can be seen; null before.")
+    evidence = to_one(
+        "Document",
+        "A document that shows what was done; null when there is none.",
+        via="evidence_id",
+        requires=Permission.DOCUMENT_READ,
+    )
     verified_by = to_one(
         "User", "Who verified it; null when nobody has, or you may not see them.", via="verified_by_id"
     )
@@ -140,6 +146,9 @@ class ImplementCorrectiveActionInput:
     id: strawberry.ID = strawberry.field(description=ID)
     expected_version: int | None = strawberry.field(default=None, description=IF_KNOWN)
     note: str = strawberry.field(description="What was done, and where that can be seen; at most 4,000 characters.")
+    evidence_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="A document that shows it, `doc_…`; uploaded as EVIDENCE."
+    )
 
 
 @strawberry.input(description="What somebody else saw of it.")
@@ -196,7 +205,11 @@ async def reject_corrective_action(ctx: Ctx, input: RejectCorrectiveActionInput)
 async def implement_corrective_action(ctx: Ctx, input: ImplementCorrectiveActionInput) -> UUID:
     """Say that an accepted action of your own (or, with QUALITY_MANAGE, anybody's) is done."""
     return await actions.implement(
-        ctx, ids.decode("cap", input.id), note=input.note, expected_version=input.expected_version
+        ctx,
+        ids.decode("cap", input.id),
+        note=input.note,
+        evidence_id=ids.decode("doc", input.evidence_id) if input.evidence_id else None,
+        expected_version=input.expected_version,
     )
 
 

@@ -43,7 +43,8 @@ async def populate(
         row["audit_id"] = uid(index, AUDIT, n % 4) if n % 3 else None
         row["item_id"] = uid(index, ITEM, n % 4 * 6 + n % 5) if n % 3 == 1 else None
     actions = [
-        _action(rng, n, people) | {"id": uid(index, ACTION, n), "finding_id": uid(index, FINDING, n % 9)}
+        _action(rng, n, people, uid(index, 20, n % 3))
+        | {"id": uid(index, ACTION, n), "finding_id": uid(index, FINDING, n % 9)}
         for n in range(30)
     ]
     for model, rows in ((Audit, audits), (AuditChecklistItem, items), (Finding, findings), (CorrectiveAction, actions)):
@@ -116,7 +117,7 @@ def _finding(rng: random.Random, n: int, people: list[UUID]) -> dict[str, Any]:
     }
 
 
-def _action(rng: random.Random, n: int, people: list[UUID]) -> dict[str, Any]:
+def _action(rng: random.Random, n: int, people: list[UUID], evidence: UUID) -> dict[str, Any]:
     status = list(ActionStatus)[n % 5]
     accepted = status in (ActionStatus.ACCEPTED, ActionStatus.IMPLEMENTED, ActionStatus.VERIFIED)
     done = status in (ActionStatus.IMPLEMENTED, ActionStatus.VERIFIED)
@@ -134,6 +135,7 @@ def _action(rng: random.Random, n: int, people: list[UUID]) -> dict[str, Any]:
         "implemented_by_id": third if done else None,
         "implemented_on": _some_day(rng) if done else None,
         "implementation_note": "Done" if done else None,
+        "evidence_id": evidence if done and n % 2 else None,
         "verified_by_id": other if status is ActionStatus.VERIFIED else None,
         "verified_on": _some_day(rng) if status is ActionStatus.VERIFIED else None,
         "verification_note": rng.choice([None, "Works"]),

@@ -154,9 +154,9 @@ async def mended(quality: Api, mechanic: Api, finding_id: str) -> None:
     assert await mechanic.code(ACCEPT, input={"id": action["id"]}) == "FORBIDDEN"
     changed = {"id": action["id"], "expectedVersion": 1, "preventiveAction": None, "targetOn": in_days(99)}
     assert (await mechanic.done(REPLAN, input=changed))["correctiveAction"]["version"] == 2
-    assert await mechanic.refusals(IMPLEMENT, input={"id": action["id"], "note": "Done"}) == [
-        ("NOT_ALLOWED", ["input", "id"])
-    ]
+    assert await mechanic.refusals(
+        IMPLEMENT, input={"id": action["id"], "note": "Done", "evidenceId": f"doc_{uuid7()}"}
+    ) == [("NOT_ALLOWED", ["input", "id"]), ("NOT_FOUND", ["input", "evidenceId"])]
     accepted = (await quality.done(ACCEPT, input={"id": action["id"]}))["correctiveAction"]
     assert (accepted["status"], accepted["acceptedOn"]) == ("ACCEPTED", str(TODAY))
     extended = (await quality.done(EXTEND, input=extend))["finding"]

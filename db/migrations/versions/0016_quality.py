@@ -162,6 +162,7 @@ CREATE TABLE corrective_actions (
     implemented_by_id uuid,
     implemented_on date,
     implementation_note text,
+    evidence_id uuid,
     verified_by_id uuid,
     verified_on date,
     verification_note text,{STAMPS},
@@ -171,6 +172,8 @@ CREATE TABLE corrective_actions (
         REFERENCES findings (org_id, id),
     CONSTRAINT fk_corrective_actions_org_id_owner_id FOREIGN KEY (org_id, owner_id)
         REFERENCES memberships (org_id, user_id),
+    CONSTRAINT fk_corrective_actions_org_id_evidence_id FOREIGN KEY (org_id, evidence_id)
+        REFERENCES documents (org_id, id),
     CONSTRAINT fk_corrective_actions_accepted_by_id FOREIGN KEY (accepted_by_id) REFERENCES users (id),
     CONSTRAINT fk_corrective_actions_implemented_by_id FOREIGN KEY (implemented_by_id) REFERENCES users (id),
     CONSTRAINT fk_corrective_actions_verified_by_id FOREIGN KEY (verified_by_id) REFERENCES users (id),
@@ -254,6 +257,7 @@ INDEXES = {
         "finding_id",
         "status",
         "owner_id",
+        "evidence_id",
         "target_on",
         "implemented_on",
         "verified_on",
