@@ -86,7 +86,7 @@ async def issue(
     ctx.check(Permission.AUTHORISATION_MANAGE)
     refusals = Refusals()
     await check_member(ctx, refusals, user_id)
-    given = {"number": number, "tasks": tasks, "licence_id": licence_id}
+    given: dict[str, Any] = {"number": number, "tasks": tasks, "licence_id": licence_id}
     given |= {"aircraft_type_ids": aircraft_type_ids, "course_ids": course_ids}
     values = await _checked(ctx, refusals, given, user_id)
     _check_together(refusals, privilege, licence_id, valid_from, expires_on)
