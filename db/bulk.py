@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Table, text
@@ -22,6 +23,23 @@ async def insert(session: AsyncSession, table: Table, rows: Rows) -> None:
         ),
         {"rows": orjson.dumps(rows).decode()},
     )
+
+
+async def insert_new(session: AsyncSession, table: Table, rows: Rows) -> set[UUID]:
+    """As `insert`, but rows that a unique key has already are passed over. Returns the ids of those that were not."""
+    if not rows:
+        return set()
+    columns = ", ".join(_checked(table, rows[0]))
+    # Uuids that were read are the driver's, which orjson does not know.
+    made = await session.execute(
+        text(
+            f"INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - names from the metadata
+            f" FROM json_populate_recordset(null::{table.name}, CAST(:rows AS json))"
+            " ON CONFLICT DO NOTHING RETURNING id"
+        ),
+        {"rows": orjson.dumps(rows, default=str).decode()},
+    )
+    return set(made.scalars())
 
 
 async def update(session: AsyncSession, table: Table, rows: Rows) -> None:

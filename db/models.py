@@ -30,6 +30,10 @@ import db.maintenance.releases
 import db.maintenance.task_cards
 import db.maintenance.work_orders
 import db.operations
+import db.quality.actions
+import db.quality.audits
+import db.quality.findings
+import db.quality.reminders
 import db.workforce.authorisations
 import db.workforce.courses
 import db.workforce.enrolments

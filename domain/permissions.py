@@ -40,6 +40,10 @@ class Permission(StrEnum):
     FEED_READ = "FEED_READ"
     FEED_POST = "FEED_POST"
     FEED_MODERATE = "FEED_MODERATE"
+    QUALITY_READ = "QUALITY_READ"
+    QUALITY_MANAGE = "QUALITY_MANAGE"
+    AUDIT_PERFORM = "AUDIT_PERFORM"
+    FINDING_RESPOND = "FINDING_RESPOND"
 
 
 PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
@@ -79,4 +83,8 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     Permission.FEED_READ: "Read the feed of the organization and of one's own departments.",
     Permission.FEED_POST: "Post to the feed, and change and delete one's own messages.",
     Permission.FEED_MODERATE: "Read and post in the feed of every department, and delete anybody's messages.",
+    Permission.QUALITY_READ: "See audits, findings, corrective actions and the reminders that went out.",
+    Permission.QUALITY_MANAGE: "Plan and close audits, accept corrective actions, extend, classify and close findings.",
+    Permission.AUDIT_PERFORM: "Answer checklists, raise findings, report audits and verify corrective actions.",
+    Permission.FINDING_RESPOND: "Answer findings of one's own: immediate action, corrective action, what was done.",
 }

@@ -21,7 +21,7 @@ from graph.directives.access import AccessMap
 from runtime.settings import Settings
 
 TIME_ZONE = "(SELECT o.time_zone FROM organizations o WHERE o.id = {org_id})"
-ROOMS = ("identity", "events", "files", "fleet", "workforce", "maintenance", "collaboration")
+ROOMS = ("identity", "events", "files", "fleet", "workforce", "maintenance", "quality", "collaboration")
 
 
 def _root_field(factory: TypeFactory, root: Root) -> StrawberryField:

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from runtime import garbage
-from runtime.commands import checking, database, domain, operations, programs, schema, settings
+from runtime.commands import checking, database, domain, operations, programs, reminders, schema, settings
 from runtime.commands.common import CommandError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(domain.user, name="user", rich_help_panel=DATA)
 app.add_typer(domain.audit, name="audit", rich_help_panel=DATA)
 app.add_typer(operations.operations, name="operations", rich_help_panel=DATA)
 app.add_typer(domain.imports, name="import", rich_help_panel=DATA)
+app.add_typer(reminders.reminders, name="reminders", rich_help_panel=DATA)
 app.command(rich_help_panel=BUILD)(schema.schema)
 app.command(rich_help_panel=BUILD)(checking.check)
 app.command(rich_help_panel=BUILD, context_settings=ANY)(checking.test)

@@ -17,7 +17,7 @@ from arq.worker import Worker, create_worker, func
 
 from runtime.settings import Settings
 
-__all__ = ["HARD_TIMEOUT", "JOB_TIMEOUT", "Context", "Daily", "Queue", "Worker", "worker", "worker_settings"]
+__all__ = ["HARD_TIMEOUT", "JOB_TIMEOUT", "Context", "Queue", "Regular", "Worker", "worker", "worker_settings"]
 
 QUEUE = "opsgraph:queue"
 RUN = "run"
@@ -33,12 +33,13 @@ Hook = Callable[[Context], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Daily:
-    """A function that runs once a day in one worker, and at its start; it must tolerate running twice."""
+class Regular:
+    """A function that runs once a day in one worker (without `hour`: once an hour), and at its start; it must tolerate
+    running twice."""
 
     function: Hook
-    hour: int
     minute: int
+    hour: int | None = None
 
 
 def redis_settings(settings: Settings) -> RedisSettings:
@@ -57,14 +58,14 @@ def worker_settings(
     *,
     on_startup: Hook,
     on_shutdown: Hook,
-    daily: tuple[Daily, ...] = (),
+    regular: tuple[Regular, ...] = (),
 ) -> dict[str, Any]:
     """What `arq` needs to run a worker, as keyword arguments of its Worker."""
     return {
         "functions": [func(cast(Any, run), name=RUN, max_tries=1_000_000)],
         "cron_jobs": [
             cron(cast(Any, job.function), hour=job.hour, minute=job.minute, run_at_startup=True, timeout=JOB_TIMEOUT)
-            for job in daily
+            for job in regular
         ],
         "queue_name": QUEUE,
         "redis_settings": redis_settings(settings),

@@ -13,7 +13,9 @@ import workers.maintenance.releases  # noqa: F401 - they register their jobs
 from db.session import Database
 from domain.events import heartbeats
 from domain.events.heartbeats import WorkerIdentity
+from domain.reminders import running as reminders
 from runtime import hints
+from runtime.logging import get_logger
 from runtime.settings import Settings
 from runtime.tasks import end
 from workers import heartbeat, relay, upkeep
@@ -21,7 +23,9 @@ from workers.collaboration import presence
 from workers.collaboration.notifications import Notifier
 from workers.dispatch import Dispatcher
 from workers.jobs import Runner
-from workers.queue import Context, Daily, Queue, worker_settings
+from workers.queue import Context, Queue, Regular, worker_settings
+
+log = get_logger(__name__)
 
 KEY = "service"
 LEAVE_SECONDS = 2.0
@@ -72,6 +76,13 @@ async def _upkeep(ctx: Context) -> None:
     await upkeep.run(service.db, service.settings)
 
 
+async def _remind(ctx: Context) -> None:
+    """Every hour: somewhere it has just become tomorrow."""
+    service: Service = ctx[KEY]
+    sent = await reminders.run(service.db)
+    log.info("reminders", sent=len(sent))
+
+
 def options(settings: Settings, service: Service | None = None) -> dict[str, object]:
     """Options of an arq worker. Given a `service`, it uses that one; else it starts and stops its own."""
 
@@ -89,7 +100,7 @@ def options(settings: Settings, service: Service | None = None) -> dict[str, obj
         run_job,
         on_startup=on_startup,
         on_shutdown=on_shutdown,
-        daily=(Daily(_upkeep, hour=3, minute=10),),
+        regular=(Regular(_upkeep, hour=3, minute=10), Regular(_remind, minute=20)),
     )
     if service is not None:
         found["ctx"] = {KEY: service}

@@ -56,6 +56,7 @@ class Organization(TimestampMixin, Base):
         CheckConstraint("max_sessions BETWEEN 1 AND 20", name="max_sessions"),
         CheckConstraint("working_day_start < working_day_end", name="working_day"),
         CheckConstraint("event_retention_months BETWEEN 1 AND 1200", name="event_retention_months"),
+        CheckConstraint("finding_days BETWEEN 1 AND 365", name="finding_days"),
         CheckConstraint("utilisation_window_days BETWEEN 7 AND 730", name="utilisation_window_days"),
         CheckConstraint("due_soon_days BETWEEN 0 AND 365", name="due_soon_days"),
         CheckConstraint("experience_months BETWEEN 1 AND experience_window_months", name="experience_months"),
@@ -74,6 +75,7 @@ class Organization(TimestampMixin, Base):
     max_sessions: Mapped[int] = mapped_column(default=3, server_default="3")
     plan: Mapped[str] = mapped_column(default=OrganizationPlan.STANDARD, server_default="STANDARD")
     event_retention_months: Mapped[int | None]
+    finding_days: Mapped[int] = mapped_column(default=90, server_default="90")
     utilisation_window_days: Mapped[int] = mapped_column(default=90, server_default="90")
     due_soon_days: Mapped[int] = mapped_column(default=30, server_default="30")
     experience_months: Mapped[int] = mapped_column(default=6, server_default="6")

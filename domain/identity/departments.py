@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from db.identity.departments import Department, DepartmentMembership, DepartmentRole
 from db.identity.memberships import Membership, MembershipState
 from domain.context import Ctx
-from domain.entities import access, change, unique
+from domain.entities import access, change, unique, unreferenced
 from domain.errors import ErrorCode, NotFoundError, UserErrors, refuse
 from domain.identity import organizations
 from domain.permissions import Permission
@@ -44,11 +44,13 @@ async def update(ctx: Ctx, id: UUID, *, expected_version: int, **values: Any) ->
 
 
 async def delete(ctx: Ctx, id: UUID, *, expected_version: int) -> UUID:
-    """Delete a department; its people stay members of the organization."""
+    """Delete a department; its people stay members of the organization. One that records name is kept."""
     ctx.check(Permission.DEPARTMENT_MANAGE)
     department = await access(ctx, Department, id, "department", expected_version)
+    in_use = "Records that are kept name this department, as an audit or a finding; give it another name instead."
+    async with unreferenced(ctx, refuse(ErrorCode.IN_USE, in_use, "id")):
+        await ctx.session.delete(department)
     ctx.record("department.deleted", "dep", id, before={"name": department.name})
-    await ctx.session.delete(department)
     return id
 
 

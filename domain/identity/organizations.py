@@ -24,8 +24,8 @@ from domain.permissions import Permission
 
 MAX_NAME = 200
 MAX_SESSIONS = 20
-# Shorter windows follow single flights, and nobody plans further ahead.
-WINDOW_DAYS, SOON_DAYS = (7, 730), (0, 365)
+# Shorter windows follow single flights, and nobody plans further ahead; a finding waits for a year at most.
+WINDOW_DAYS, SOON_DAYS, FINDING_DAYS = (7, 730), (0, 365), (1, 365)
 
 
 def name_problem(name: str) -> UserError | None:
@@ -115,7 +115,7 @@ def join(session: AsyncSession, org_id: UUID, user_id: UUID, roles: list[str], n
 
 async def update(ctx: Ctx, *, expected_version: int, **values: Any) -> UUID:
     """Change settings: name, slug, time_zone, modules, working_day_start, working_day_end, max_sessions,
-    utilisation_window_days, due_soon_days."""
+    utilisation_window_days, due_soon_days, finding_days."""
     ctx.check(Permission.ORGANIZATION_MANAGE)
     organization = await access(ctx, Organization, ctx.actor.org_id, "organization", expected_version)
     if organization.is_platform:
@@ -151,6 +151,7 @@ def _problems(organization: Organization, values: dict[str, Any]) -> list[UserEr
     for setting, (least, most), path in (
         ("utilisation_window_days", WINDOW_DAYS, "utilisationWindowDays"),
         ("due_soon_days", SOON_DAYS, "dueSoonDays"),
+        ("finding_days", FINDING_DAYS, "findingDays"),
     ):
         if not least <= values.get(setting, least) <= most:
             text = f"Give {least} to {most} days."

@@ -31,6 +31,9 @@ describe(
         "AIRCRAFT_STATUS": "Somebody set what an aircraft does; for those who manage the fleet. Usually in the app.",
         "UTILISATION_CORRECTED": "Somebody corrected what you recorded. Usually in the app and by mail.",
         "FEED_MESSAGE": "Somebody wrote in the feed of the organization or of your department. Usually in the app.",
+        "REMINDER": "Something of yours is due soon: an action, a finding, a licence. Usually in the app and by mail.",
+        "ESCALATION": "Something is overdue that you, or people you answer for, must act on. Usually in the app and "
+        "by mail.",
     },
 )
 describe(

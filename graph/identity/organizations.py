@@ -66,6 +66,10 @@ class Organization:
     experience_window_months = column(
         "Over how many months recent experience is counted.", requires=Permission.ORGANIZATION_READ
     )
+    finding_days = column(
+        "How many days a level 2 finding of an audit gets, and an extension of it gives at most.",
+        requires=Permission.ORGANIZATION_READ,
+    )
     # The operator of the platform sets it, by SQL and without an event.
     plan = column(
         "How much its people may ask for.",
@@ -123,6 +127,10 @@ class UpdateOrganizationInput:
     )
     due_soon_days: int | None = strawberry.field(
         default=strawberry.UNSET, description="How many days ahead something is due soon, 0 to 365."
+    )
+    finding_days: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="How many days a level 2 finding gets, 1 to 365; for findings that are raised from now on.",
     )
 
 

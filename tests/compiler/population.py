@@ -23,7 +23,7 @@ from db.identity.organizations import Organization
 from db.identity.roles import Role
 from db.identity.sessions import Session
 from db.identity.users import User
-from tests.compiler import population_workforce
+from tests.compiler import population_quality, population_workforce
 
 ORGS = (UUID(int=0xA001), UUID(int=0xA002))
 NAMES = ["Ada", "Bø", "Chen", "ada", "Zoë", 'Quote " and \\ slash', "Tab\there", "日本"]
@@ -64,6 +64,7 @@ async def populate(engine: AsyncEngine) -> None:
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
+            await population_quality.populate(partial(_add, connection), rng, uid, stamped, org, index)
 
 
 async def _add(connection: AsyncConnection, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -91,6 +92,7 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
                 "modules": [],
                 "time_zone": ["Europe/Berlin", "America/St_Johns"][index],
                 "event_retention_months": [None, 24][index],
+                "finding_days": [90, 60][index],
                 **stamped(rng),
             }
         ],
@@ -319,7 +321,7 @@ async def _notifications(connection: AsyncConnection, rng: random.Random, org: U
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
-    kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS
+    kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS | population_quality.KINDS
     kinds |= {"wo": 40, "tc": 41, "so": 42, "df": 43, "dl": 44}
     kinds |= {"crs": 45, "rvk": 46, "ns": 47, "sk": 48}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]

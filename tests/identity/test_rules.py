@@ -177,6 +177,9 @@ def test_gcra_says_how_long_to_wait_and_refunds() -> None:
     assert gcra(limits.refund(refused.free_at, RULE), 1004.0, RULE).allowed
 
 
+STAFF = {"FEED_POST", "DOCUMENT_UPLOAD", "FINDING_RESPOND"}
+
+
 def test_owners_may_do_everything() -> None:
     everything = {str(permission) for permission in Permission}
     assert roles.permissions_of([roles.OWNER], {}) == everything
@@ -188,12 +191,13 @@ def test_owners_may_do_everything() -> None:
         ("VIEWER", set()),
         ("AUDITOR", set()),
         ("CLIENT", set()),
-        ("SAFETY_MANAGER", {"FEED_POST"}),
-        ("TECHNICIAN", {"FEED_POST"}),
-        ("STORES", {"FEED_POST"}),
+        ("ACCOUNTABLE_MANAGER", {"FEED_POST", "FINDING_RESPOND"}),
+        ("SAFETY_MANAGER", STAFF | {"DEFECT_REPORT", "AUDIT_PERFORM"}),
+        ("TECHNICIAN", STAFF | {"DEFECT_REPORT", "WORK_ORDER_SIGN"}),
+        ("STORES", STAFF),
     ],
 )
-def test_roles_that_only_read_and_talk(key: str, beside: set[str]) -> None:
+def test_what_roles_do_beside_reading(key: str, beside: set[str]) -> None:
     assert {name for name in roles.permissions_of([key], {}) if not name.endswith("_READ")} == beside
 
 

@@ -25,6 +25,8 @@ USUAL: Mapping[NotificationKind, frozenset[NotificationChannel]] = {
     NotificationKind.AIRCRAFT_STATUS: frozenset({IN_APP}),
     NotificationKind.UTILISATION_CORRECTED: frozenset({IN_APP, MAIL}),
     NotificationKind.FEED_MESSAGE: frozenset({IN_APP}),
+    NotificationKind.REMINDER: frozenset({IN_APP, MAIL}),
+    NotificationKind.ESCALATION: frozenset({IN_APP, MAIL}),
 }
 
 
@@ -162,6 +164,10 @@ def _reporter(event: Happening, facts: Facts) -> Iterable[UUID | None]:
     return [facts.reporters.get(entry)] if entry else []
 
 
+def _addressed(event: Happening, _facts: Facts) -> Iterable[UUID | None]:
+    return [uuid_or_none(person) for person in event.after.get("people", ())]
+
+
 # -- in what words -----------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +245,10 @@ def _posted(event: Happening, facts: Facts) -> str:
     return f"{_somebody(event, facts)} wrote in the feed of {place}."
 
 
+def _said(event: Happening, _facts: Facts) -> str:
+    return str(event.after["text"])
+
+
 def excerpt(text: str) -> str:
     """The text on one line, not too long."""
     line = " ".join(text.split())
@@ -270,4 +280,7 @@ RULES: Mapping[str, Rule] = {
     "aircraft.status_changed": Rule(NotificationKind.AIRCRAFT_STATUS, _holding(Permission.FLEET_MANAGE), _status),
     "aircraft.utilisation_corrected": Rule(NotificationKind.UTILISATION_CORRECTED, _reporter, _corrected),
     "feed.posted": Rule(NotificationKind.FEED_MESSAGE, _readers, _posted),
+    # The runner of reminders has decided who hears of it, and in what words (domain/reminders/rules.py).
+    "reminder.due": Rule(NotificationKind.REMINDER, _addressed, _said),
+    "reminder.escalated": Rule(NotificationKind.ESCALATION, _addressed, _said),
 }

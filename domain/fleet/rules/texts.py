@@ -1,4 +1,4 @@
-"""Short texts as people type them: trimmed, one space between words, no control characters."""
+"""Texts as people type them: trimmed, composed, no control characters."""
 
 import unicodedata
 from collections.abc import Callable
@@ -21,6 +21,22 @@ def named(what: str, longest: int) -> Callable[[str], str]:
         if len(found) > longest:
             raise refuse(ErrorCode.TOO_LONG, f"{what} has {len(found)} characters; at most {longest} are possible.")
         if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in found):
+            raise refuse(ErrorCode.INVALID, f"{what} has a character that cannot be printed; type it again.")
+        return found
+
+    return rule
+
+
+def lines(what: str, longest: int) -> Callable[[str], str]:
+    """As `named`, for a text whose lines stay as they were typed."""
+
+    def rule(text: str) -> str:
+        found = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+        if not found:
+            raise refuse(ErrorCode.REQUIRED, f"{what} is missing.")
+        if len(found) > longest:
+            raise refuse(ErrorCode.TOO_LONG, f"{what} has {len(found)} characters; at most {longest} are possible.")
+        if any(unicodedata.category(sign) in ("Cc", "Cs", "Co", "Cn") and sign not in "\n\t" for sign in found):
             raise refuse(ErrorCode.INVALID, f"{what} has a character that cannot be printed; type it again.")
         return found
 

@@ -14,9 +14,10 @@ from domain.permissions import Permission
 ALL = frozenset(Permission)
 READS = frozenset(permission for permission in Permission if permission.value.endswith("_READ"))
 EVERYDAY = READS - {Permission.EVENT_READ}
-STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD}
+STAFF = EVERYDAY | {Permission.FEED_POST, Permission.DOCUMENT_UPLOAD, Permission.FINDING_RESPOND}
 HANGAR = STAFF | {Permission.WORK_ORDER_SIGN, Permission.DEFECT_REPORT}
 FLOOR = HANGAR | {Permission.UTILISATION_RECORD, Permission.COMPONENT_MANAGE, Permission.ACCOMPLISHMENT_RECORD}
+ACCOUNTABLE_MANAGER = "ACCOUNTABLE_MANAGER"
 
 
 class Vocabulary(StrEnum):
@@ -67,6 +68,13 @@ _MAINTENANCE = [
         "Runs the maintenance organization's portal.",
     ),
     _role(
+        ACCOUNTABLE_MANAGER,
+        "Accountable manager",
+        Vocabulary.MAINTENANCE,
+        READS | {Permission.FEED_POST, Permission.FINDING_RESPOND},
+        "Answers for the organization (145.A.30(a)): what stays overdue is escalated up to here.",
+    ),
+    _role(
         "QUALITY_MANAGER",
         "Quality manager",
         Vocabulary.MAINTENANCE,
@@ -80,6 +88,10 @@ _MAINTENANCE = [
             Permission.AUTHORISATION_MANAGE,
             Permission.RELEASE_REVOKE,
             Permission.RELEASE_MANAGE,
+            Permission.QUALITY_MANAGE,
+            Permission.AUDIT_PERFORM,
+            Permission.FINDING_RESPOND,
+            Permission.FEED_POST,
         },
         "Monitors compliance (145.A.200): reads everything, the event log included, and authorises staff (145.A.35).",
     ),
@@ -87,7 +99,14 @@ _MAINTENANCE = [
         "SAFETY_MANAGER",
         "Safety manager",
         Vocabulary.MAINTENANCE,
-        READS | {Permission.DEFECT_REPORT, Permission.FEED_POST, Permission.DOCUMENT_UPLOAD},
+        READS
+        | {
+            Permission.DEFECT_REPORT,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.AUDIT_PERFORM,
+            Permission.FINDING_RESPOND,
+            Permission.FEED_POST,
+        },
         "Runs the safety management system.",
     ),
     _role(
@@ -104,6 +123,8 @@ _MAINTENANCE = [
             Permission.ACCOMPLISHMENT_RECORD,
             Permission.WORK_ORDER_MANAGE,
             Permission.DEFECT_REPORT,
+            Permission.DOCUMENT_UPLOAD,
+            Permission.FINDING_RESPOND,
             Permission.FEED_POST,
             Permission.DOCUMENT_UPLOAD,
         },
@@ -176,6 +197,7 @@ _TASKS = [
             Permission.AUTHORISATION_MANAGE,
             Permission.RELEASE_REVOKE,
             Permission.RELEASE_MANAGE,
+            Permission.FINDING_RESPOND,
         },
         "Full access to the work and the people, without restrictions of hours.",
     ),

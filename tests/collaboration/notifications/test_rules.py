@@ -39,6 +39,7 @@ FACTS = Facts(
 STATUS = {"before": {"status": "ACTIVE"}, "after": {"status": "STORED"}}
 CORRECTION = {"corrects_id": str(ENTRY), "flown_on": "2026-01-31", "minutes": -10, "cycles": 0}
 AGENT = {"user_agent": "Firefox", "address": "127.0.0.1"}
+REMINDER = {"after": {"people": [str(BEN), str(GONE)], "text": "It is due."}}
 
 CASES: list[tuple[str, UUID, UUID | None, dict[str, Any], set[UUID], str]] = [
     ("aircraft.status_changed", PLANE, ANN, STATUS, {BEN}, "Ann set D-AIBC from ACTIVE to STORED."),
@@ -138,6 +139,8 @@ CASES: list[tuple[str, UUID, UUID | None, dict[str, Any], set[UUID], str]] = [
         {BEN},
         "Ann wrote in the feed of Planning.",
     ),
+    ("reminder.due", PLANE, None, REMINDER, {BEN}, "It is due."),
+    ("reminder.escalated", PLANE, None, REMINDER, {BEN}, "It is due."),
     ("thing.unheard_of", PLANE, ANN, {}, set(), ""),
     ("department.member_set", PLANNING, ANN, {"after": {"user_id": "nonsense"}}, set(), ""),
 ]

@@ -1,0 +1,1 @@
+"""Audits, what they found, what is done about it, and who was reminded."""

@@ -1,0 +1,1 @@
+"""Compliance monitoring: audits, findings and corrective actions."""
