@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import obstore
 import orjson
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, S3Store
 
 from runtime.settings import Settings
 from runtime.settings import settings as process_settings
@@ -55,13 +55,18 @@ class Storage:
             raise ValueError("SECRET_KEY is empty, so addresses of files cannot be signed.")
         self._key = hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256)
         url = urlsplit(settings.files_url)
-        self._store: ObjectStore
-        if url.scheme in ("", "file"):
+        self._store: LocalStore | S3Store
+        if url.scheme == "s3":
+            # Credentials, region and endpoint are AWS's own variables, as every tool reads them.
+            self._store = S3Store.from_url(settings.files_url)
+        elif url.scheme in ("", "file"):
             self._store = LocalStore(url.path or settings.data_dir / "files", mkdir=True)
         else:
-            # Credentials, region and endpoint are AWS's own variables, as every tool reads them.
-            self._store = from_url(settings.files_url)
-        self.is_local = isinstance(self._store, LocalStore)
+            raise ValueError(f"FILES_URL begins with {url.scheme}: — use file:///folder or s3://bucket/prefix.")
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self._store, LocalStore)
 
     async def put(self, key: str, data: bytes, *, name: str, content_type: str) -> None:
         """Write an object; one that is there is replaced whole or not at all."""
@@ -92,14 +97,14 @@ class Storage:
 
     async def upload_url(self, key: str, size: int, now: datetime, life: timedelta) -> str:
         """An address that takes a PUT of the content until it expires."""
-        if not self.is_local:
-            return await self._presigned("PUT", key, life)
+        if isinstance(self._store, S3Store):
+            return await obstore.sign_async(self._store, "PUT", key, life)
         return self._own(Transfer("PUT", key, int((now + life).timestamp()), size=size))
 
     async def download_url(self, key: str, now: datetime, life: timedelta, *, name: str, content_type: str) -> str:
         """An address that gives the content, as a file to save, until it expires."""
-        if not self.is_local:
-            return await self._presigned("GET", key, life)
+        if isinstance(self._store, S3Store):
+            return await obstore.sign_async(self._store, "GET", key, life)
         expires = int((now + life).timestamp())
         return self._own(Transfer("GET", key, expires, name=name, content_type=content_type))
 
@@ -125,10 +130,6 @@ class Storage:
 
     def _sign(self, body: bytes) -> bytes:
         return base64.urlsafe_b64encode(hmac.digest(self._key, body, hashlib.sha256)).rstrip(b"=")
-
-    async def _presigned(self, method: Method, key: str, life: timedelta) -> str:
-        # Every other kind of store is one of obstore's that sign.
-        return await obstore.sign_async(self._store, method, key, life)  # type: ignore[arg-type,return-value]
 
 
 def disposition(name: str) -> str:

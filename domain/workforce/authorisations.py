@@ -86,7 +86,7 @@ async def issue(
     ctx.check(Permission.AUTHORISATION_MANAGE)
     refusals = Refusals()
     await check_member(ctx, refusals, user_id)
-    given = {"number": number, "tasks": tasks, "licence_id": licence_id}
+    given: dict[str, Any] = {"number": number, "tasks": tasks, "licence_id": licence_id}
     given |= {"aircraft_type_ids": aircraft_type_ids, "course_ids": course_ids}
     values = await _checked(ctx, refusals, given, user_id)
     _check_together(refusals, privilege, licence_id, valid_from, expires_on)
@@ -130,12 +130,14 @@ async def update(ctx: Ctx, authorisation_id: UUID, *, expected_version: int, cha
     scopes = {name: values.pop(name) for name in SCOPES if name in values}
     async with unique(ctx, uq_authorisations_org_id_number=_taken(values.get("number", found.number))):
         before, after = change(found, **values)
+    versioned = bool(after)
     for name, ids in scopes.items():
         if (had := await _replace(ctx, SCOPES[name], found.id, ids)) != ids:
             before[name], after[name] = as_json(sorted(had)), as_json(sorted(ids))
     if after:
-        flag_modified(found, "number")  # a new version also when only the scope changed
-        await ctx.session.flush()
+        if not versioned:
+            flag_modified(found, "number")  # a scope is part of the authorisation: it gets a new version
+            await ctx.session.flush()
         ctx.record("authorisation.updated", PREFIX, found.id, before=before, after=after)
     return found.id
 

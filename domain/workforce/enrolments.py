@@ -113,7 +113,7 @@ async def _check_supervisor(
         refusals.add(ErrorCode.NOT_ALLOWED, message, "supervisorId")
 
 
-def _records(ctx: Ctx, user_id: UUID, course_id: UUID) -> Select[tuple[UUID]]:
+def _records(ctx: Ctx, user_id: UUID, course_id: UUID) -> Select[UUID]:
     return select(TrainingRecord.id).where(
         TrainingRecord.org_id == ctx.actor.org_id,
         TrainingRecord.user_id == user_id,

@@ -104,7 +104,7 @@ async def facts_of(ctx: Ctx, user_id: UUID, privilege: Privilege, on: date) -> d
 
 
 def _licence(found: Licence | None) -> LicenceFacts | None:
-    return found and LicenceFacts(f"{found.authority} {found.number}", found.issued_on, found.expires_on)
+    return LicenceFacts(f"{found.authority} {found.number}", found.issued_on, found.expires_on) if found else None
 
 
 async def _types(ctx: Ctx, ids: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
@@ -135,12 +135,10 @@ async def _courses(ctx: Ctx, ids: Iterable[UUID], user_id: UUID) -> dict[UUID, l
     passed = await _passed(ctx, people, {row.Course.id for row in rows})
     found: dict[UUID, list[RequiredCourse]] = defaultdict(list)
     for authorisation_id, course, enrolment in rows:
-        grace = enrolment and Grace(
-            enrolment.duties_from,
-            enrolment.grace_until,
-            enrolment.withdrawn_on,
-            tuple(passed[enrolment.supervisor_id, course.id]),
-        )
+        grace = None
+        if enrolment is not None:
+            supervisor = tuple(passed[enrolment.supervisor_id, course.id])
+            grace = Grace(enrolment.duties_from, enrolment.grace_until, enrolment.withdrawn_on, supervisor)
         name = f"{course.code} ({course.name})"
         found[authorisation_id].append(RequiredCourse(name, tuple(passed[user_id, course.id]), grace))
     return found

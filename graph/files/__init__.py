@@ -7,5 +7,5 @@ ROOM = Room(
     projections=[documents.Document],
     queries=documents.QUERIES,
     mutations=[*uploads.MUTATIONS, *documents.MUTATIONS],
-    subscriptions=documents.SUBSCRIPTIONS,
+    subscriptions=[*documents.SUBSCRIPTIONS],
 )

@@ -50,23 +50,25 @@ async def populate(engine: AsyncEngine) -> None:
         for index, org in enumerate(ORGS):
             await _identity(connection, rng, org, index)
             aircraft = await _fleet(connection, rng, org, index)
+            chance = random.Random(10 + index)
             await population_maintenance.populate(
                 partial(_add, connection),
-                random.Random(10 + index),
+                chance,
                 org,
                 lambda prefix, n, index=index: uid(index, population_maintenance.KINDS[prefix], n),
                 [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)],
                 aircraft,
-                partial(moment, rng),
+                partial(moment, chance),
             )
+            own = random.Random(index)
             await population_workforce.populate(
                 partial(_add, connection),
-                random.Random(index),
+                own,
                 org,
                 lambda prefix, n, index=index: uid(index, population_workforce.KINDS[prefix], n),
                 [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)],
                 [uid(index, 6, n) for n in range(3)],
-                partial(moment, rng),
+                partial(moment, own),
             )
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
