@@ -76,13 +76,11 @@ LIFE_LIMITS = f"""
     JOIN components c ON c.org_id = i.org_id AND c.id = i.component_id
     WHERE i.removed_on IS NULL AND num_nonnulls(c.life_limit_minutes, c.life_limit_cycles, c.life_limit_months) > 0"""
 
-DIRECTIVES = f"""
-    SELECT s.org_id, s.id, 'DIRECTIVE', s.aircraft_id, NULL, NULL, s.directive_id, d.number, d.title, true,
-        s.due_minutes, s.due_cycles, s.due_on, 0, 0, 0, a.total_minutes, a.total_cycles
+DIRECTIVES = """
+    SELECT s.org_id, s.id, 'DIRECTIVE', s.aircraft_id, NULL, NULL, s.directive_id, s.number, s.title, true,
+        s.due_minutes, s.due_cycles, s.due_on, 0, 0, 0, s.life_minutes, s.life_cycles
     FROM directive_statuses s
-    JOIN directives d ON d.org_id = s.org_id AND d.id = s.directive_id
-    JOIN aircraft a ON a.org_id = s.org_id AND a.id = s.aircraft_id AND {FLYING}
-    WHERE num_nonnulls(s.due_minutes, s.due_cycles, s.due_on) > 0"""
+    WHERE s.flying AND num_nonnulls(s.due_minutes, s.due_cycles, s.due_on) > 0"""
 
 # Serial numbers in the order of `domain/maintenance/rules/directives.py: serial_order`.
 IN_RANGE = """(p.serial_from IS NULL OR (length(a.serial_number), a.serial_number COLLATE "C")
@@ -92,21 +90,30 @@ IN_RANGE = """(p.serial_from IS NULL OR (length(a.serial_number), a.serial_numbe
 
 
 def _limit(unit: str) -> str:
-    """Before it was complied with, the later of the limits from new and from the effective date; then the interval."""
-    first = f"greatest(d.threshold_{unit}, effective.{unit} + d.within_{unit})"
+    """Before it was complied with, the later of the limits from new and from the effective date; then the interval.
+    What was flown by the effective date is looked up only where a limit counts from it."""
+    flown = (
+        f"(SELECT coalesce(sum(l.{unit}), 0)::int FROM utilisation_entries l WHERE l.org_id = n.org_id"
+        " AND l.aircraft_id = n.aircraft_id AND l.flown_on <= d.effective_on)"
+    )
+    within = f"CASE WHEN d.within_{unit} IS NOT NULL THEN d.within_{unit} + {flown} END"
+    first = f"greatest(d.threshold_{unit}, {within})"
     return f"CASE WHEN s.status = 'OPEN' THEN {first} WHEN s.again THEN e.{unit} + d.interval_{unit} END AS due_{unit}"
 
 
+# With what due_points needs of both sides, so that it need not join them again.
 DIRECTIVE_STATUSES = f"""
 CREATE VIEW directive_statuses WITH (security_invoker = true) AS
     SELECT n.org_id, {PAIR.format("n.aircraft_id", "n.directive_id")} AS id, n.directive_id, n.aircraft_id, s.status,
         e.id AS entry_id, e.performed_on AS decided_on, {_limit("minutes")}, {_limit("cycles")},
         CASE WHEN s.status = 'OPEN' THEN {CALENDAR.format("d.effective_on", "d.within_days", "d.within_months")}
-            WHEN s.again THEN {CALENDAR.format("e.performed_on", "d.interval_days", "d.interval_months")} END AS due_on
+            WHEN s.again THEN {CALENDAR.format("e.performed_on", "d.interval_days", "d.interval_months")} END AS due_on,
+        d.number, d.title, n.flying, n.life_minutes, n.life_cycles
     FROM (
-        SELECT p.org_id, p.directive_id, a.id AS aircraft_id, bool_or({IN_RANGE}) AS in_range
+        SELECT p.org_id, p.directive_id, a.id AS aircraft_id, {FLYING} AS flying, a.total_minutes AS life_minutes,
+            a.total_cycles AS life_cycles, bool_or({IN_RANGE}) AS in_range
         FROM directive_applicability p JOIN aircraft a ON a.org_id = p.org_id AND a.type_id = p.type_id
-        GROUP BY p.org_id, p.directive_id, a.id
+        GROUP BY p.org_id, p.directive_id, a.org_id, a.id
     ) n
     JOIN directives d ON d.org_id = n.org_id AND d.id = n.directive_id
     LEFT JOIN directive_entries e
@@ -115,14 +122,8 @@ CREATE VIEW directive_statuses WITH (security_invoker = true) AS
         SELECT CASE WHEN NOT n.in_range THEN 'NOT_APPLICABLE' WHEN d.superseded_by_id IS NOT NULL THEN 'SUPERSEDED'
                 ELSE coalesce(e.decision, 'OPEN') END AS status,
             n.in_range AND d.superseded_by_id IS NULL AND e.decision = 'COMPLIED' AND NOT e.terminating AS again
+        OFFSET 0
     ) s
-    CROSS JOIN LATERAL (
-        SELECT sum(l.minutes)::int AS minutes, sum(l.cycles)::int AS cycles
-        FROM utilisation_entries l
-        WHERE l.org_id = n.org_id AND l.aircraft_id = n.aircraft_id AND l.flown_on <= d.effective_on
-            AND num_nonnulls(d.within_minutes, d.within_cycles) > 0 AND e.id IS NULL
-    ) flown
-    CROSS JOIN LATERAL (SELECT coalesce(flown.minutes, 0) AS minutes, coalesce(flown.cycles, 0) AS cycles) effective
 """
 
 DUE_POINTS = f"""
@@ -135,25 +136,25 @@ CREATE VIEW due_points WITH (security_invoker = true) AS{AIRCRAFT_TASKS}
 # What came into the log with its opening was not flown in the window, nor was a correction of that.
 UTILISATION_RATES = """
 CREATE VIEW utilisation_rates WITH (security_invoker = true) AS
-    SELECT a.org_id, a.id, w.today, greatest(1, least(w.days, w.today - began.on_day)) AS days,
-        greatest(0, flown.minutes) AS minutes, greatest(0, flown.cycles) AS cycles, w.due_soon_days
+    SELECT a.org_id, a.id, w.today, r.days, r.minutes, r.cycles, w.due_soon_days
     FROM aircraft a
     JOIN (
         SELECT o.id, local_today(o.id) AS today, o.utilisation_window_days AS days, o.due_soon_days
         FROM organizations o OFFSET 0
     ) w ON w.id = a.org_id
-    LEFT JOIN LATERAL (
-        SELECT l.flown_on AS on_day FROM utilisation_entries l
-        WHERE l.org_id = a.org_id AND l.aircraft_id = a.id ORDER BY l.flown_on LIMIT 1
-    ) began ON true
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(l.minutes), 0)::int AS minutes, coalesce(sum(l.cycles), 0)::int AS cycles
+        SELECT greatest(0, coalesce(sum(l.minutes), 0))::int AS minutes,
+            greatest(0, coalesce(sum(l.cycles), 0))::int AS cycles,
+            greatest(1, least(w.days, w.today - (
+                SELECT f.flown_on FROM utilisation_entries f
+                WHERE f.org_id = a.org_id AND f.aircraft_id = a.id ORDER BY f.flown_on LIMIT 1))) AS days
         FROM utilisation_entries l
         WHERE l.org_id = a.org_id AND l.aircraft_id = a.id AND l.flown_on > w.today - w.days
             AND l.kind <> 'OPENING' AND NOT (l.kind = 'CORRECTION' AND EXISTS (
                 SELECT FROM utilisation_entries c
                 WHERE c.org_id = l.org_id AND c.id = l.corrects_id AND c.kind = 'OPENING'))
-    ) flown
+        OFFSET 0
+    ) r
 """
 
 

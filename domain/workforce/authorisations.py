@@ -130,12 +130,14 @@ async def update(ctx: Ctx, authorisation_id: UUID, *, expected_version: int, cha
     scopes = {name: values.pop(name) for name in SCOPES if name in values}
     async with unique(ctx, uq_authorisations_org_id_number=_taken(values.get("number", found.number))):
         before, after = change(found, **values)
+    versioned = bool(after)
     for name, ids in scopes.items():
         if (had := await _replace(ctx, SCOPES[name], found.id, ids)) != ids:
             before[name], after[name] = as_json(sorted(had)), as_json(sorted(ids))
     if after:
-        flag_modified(found, "number")  # a new version also when only the scope changed
-        await ctx.session.flush()
+        if not versioned:
+            flag_modified(found, "number")  # a scope is part of the authorisation: it gets a new version
+            await ctx.session.flush()
         ctx.record("authorisation.updated", PREFIX, found.id, before=before, after=after)
     return found.id
 

@@ -113,7 +113,7 @@ async def _settle(ctx: Ctx, ordered: Sequence[TrainingRecord], besides: Training
         before, after = change(row, expires_on=expires_on, is_current=place == last)
         if row is besides or not after:
             continue
-        await ctx.session.flush([row])
+        await ctx.session.flush()
         ctx.record("training_record.recomputed", PREFIX, row.id, before=before, after=after)
 
 

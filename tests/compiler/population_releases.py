@@ -36,7 +36,9 @@ async def releases(connection: AsyncConnection, org: UUID, index: int) -> None:
         return list((await connection.scalars(sa.select(column).where(model.org_id == org).order_by(column))).all())
 
     people, papers = await known(Membership, Membership.user_id), await known(Document, Document.id)
-    rows = (await connection.execute(sa.select(WorkOrder.id, WorkOrder.aircraft_id).where(WorkOrder.org_id == org))).all()
+    rows = (
+        await connection.execute(sa.select(WorkOrder.id, WorkOrder.aircraft_id).where(WorkOrder.org_id == org))
+    ).all()
     orders = sorted((row.id, row.aircraft_id) for row in rows)
     parts, signed_by = await known(Component, Component.id), await known(Authorisation, Authorisation.id)
     await _add(connection, NumberSeries, [_series(rng, org, index, n, [None, *papers]) for n in range(3)])
