@@ -11,7 +11,7 @@ from db.fleet.components import Component, Installation
 from db.maintenance.directives import Directive, DirectiveApplicability, DirectiveEntry
 from db.maintenance.programme import Accomplishment, AircraftProgramme, Programme, ProgrammeTask, Rebasing
 
-KINDS = {"cmp": 40, "ins": 41, "mp": 42, "mt": 43, "afp": 44, "acc": 45, "dir": 46, "dap": 47, "den": 48}
+KINDS = {"cmp": 60, "ins": 61, "mp": 62, "mt": 63, "afp": 64, "acc": 65, "dir": 66, "dap": 67, "den": 68}
 DAY = date(2025, 12, 31)
 Add = Callable[[Any, list[dict[str, Any]]], Awaitable[None]]
 Uid = Callable[[str, int], UUID]
@@ -217,7 +217,9 @@ def _applies(rng: random.Random, org: UUID, uid: Uid, n: int, types: list[UUID])
     }
 
 
-def _entry(rng: random.Random, row: Callable[..., Row], uid: Uid, users: list[UUID], n: int, aircraft: list[Row]) -> Row:
+def _entry(
+    rng: random.Random, row: Callable[..., Row], uid: Uid, users: list[UUID], n: int, aircraft: list[Row]
+) -> Row:
     complied, revoked = n % 4 != 3, n % 5 == 4
     return row(
         "den",
