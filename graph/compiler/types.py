@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
@@ -22,6 +21,7 @@ from strawberry.types.unset import UNSET
 
 from domain.permissions import Permission
 from graph.compiler.abstract import NODE, Abstract, Facet, ToAny, member_key
+from graph.compiler.annotations import Namespace
 from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import SEARCH, FieldBase, Projection, Scalar, ToMany, ToOne
 from graph.compiler.registry import Registry
@@ -112,7 +112,8 @@ class TypeFactory:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.namespace: dict[str, Any] = {NODE: Node}
+        self.namespace = Namespace()
+        self.namespace[NODE] = Node
         for item in registry.by_name.values():
             self._add_inputs(item)
         for abstract in registry.abstracts.values():
@@ -122,9 +123,6 @@ class TypeFactory:
             self._add_connection(item)
         for facet in registry.facets.values():
             self._add_object(facet.name, facet.description, facet.fields, self._bases(facet))
-
-    def annotation(self, expression: Any) -> StrawberryAnnotation:
-        return StrawberryAnnotation(expression, namespace=self.namespace)
 
     def field(
         self,
@@ -139,7 +137,7 @@ class TypeFactory:
         made = StrawberryField(
             python_name=f"{name}_" if iskeyword(name) else name,
             graphql_name=name,
-            type_annotation=self.annotation(annotation),
+            type_annotation=self.namespace.annotation(annotation),
             description=description,
             directives=directives or [],
             deprecation_reason=deprecated,
@@ -160,11 +158,12 @@ class TypeFactory:
         """A Strawberry type of these fields, kept in the namespace."""
         annotations = {item.python_name: item.type_annotation for item in fields}
         members: dict[str, Any] = {item.python_name: item for item in fields}
-        members["__annotations__"] = {k: v.raw_annotation for k, v in annotations.items() if v}
+        # Strawberry would look up names here, before they are made: the fields have their annotations.
+        members["__annotations__"] = dict.fromkeys(annotations, object)
         members["__module__"] = __name__
         made = decorate(type(name, bases, members), name=name, description=description, **options)
         for item in made.__strawberry_definition__.fields:
-            # Making the dataclass resolves annotations too early for names that are not made yet.
+            # The dataclass put its own in their place.
             if item.python_name in annotations:
                 item.type_annotation = annotations[item.python_name]
         self.namespace[name] = made
@@ -190,7 +189,7 @@ class TypeFactory:
 
     def _add_abstract(self, item: Abstract) -> None:
         if item.is_union:
-            members = tuple(self.annotation(name) for name in item.members)
+            members = tuple(self.namespace.annotation(name) for name in item.members)
             self.namespace[item.name] = StrawberryUnion(item.name, members, item.description)
         elif item.name != NODE:
             shared = [self._object_field(found) for found in item.fields.values()]
@@ -363,7 +362,7 @@ class TypeFactory:
         ]
 
     def argument(self, name: str, annotation: Any, description: str) -> StrawberryArgument:
-        return StrawberryArgument(name, name, self.annotation(annotation), description=description)
+        return StrawberryArgument(name, name, self.namespace.annotation(annotation), description=description)
 
     def connection_arguments(self, target: str) -> list[StrawberryArgument]:
         return [

@@ -8,6 +8,7 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument, StrawberryArgumentAnnotation
 from strawberry.types.fields.resolver import StrawberryResolver
 
+from graph.compiler.annotations import Annotation
 from graph.compiler.types import TypeFactory
 
 Function = Callable[..., Any]
@@ -35,7 +36,9 @@ def arguments_of(factory: TypeFactory, function: Function, *, skip: int = 1) -> 
         if not described:
             raise TypeError(f"{function.__name__}({parameter.name}): describe it by Annotated and strawberry.argument")
         default = strawberry.UNSET if parameter.default is parameter.empty else parameter.default
-        made.append(StrawberryArgument(parameter.name, None, factory.annotation(hint), default=default))
+        made.append(
+            StrawberryArgument(parameter.name, None, Annotation(hint, namespace=factory.namespace), default=default)
+        )
     return made
 
 
