@@ -19,7 +19,7 @@ from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 
 
 @projection(
-    LicenceRow, prefix="lic", requires=Permission.WORKFORCE_READ, default_order=("authority", "number"), logged=True
+    LicenceRow, prefix="lic", requires=Permission.WORKFORCE_READ, default_order=("number",), logged=True
 )
 class Licence:
     """A licence that an authority gave to somebody, like an aircraft maintenance licence after Part-66."""
