@@ -217,7 +217,9 @@ def _applies(rng: random.Random, org: UUID, uid: Uid, n: int, types: list[UUID])
     }
 
 
-def _entry(rng: random.Random, row: Callable[..., Row], uid: Uid, users: list[UUID], n: int, aircraft: list[Row]) -> Row:
+def _entry(
+    rng: random.Random, row: Callable[..., Row], uid: Uid, users: list[UUID], n: int, aircraft: list[Row]
+) -> Row:
     complied, revoked = n % 4 != 3, n % 5 == 4
     return row(
         "den",

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """An organization of its own, with people who may sign, for every test of maintenance."""
 
 import httpx
@@ -19,3 +20,10 @@ async def crew(db: Database, settings: Settings) -> Crew:
 def planner(http: httpx.AsyncClient, crew: Crew) -> Api:
     """The running application, asked by the owner of the crew's organization."""
     return Api(http, crew.owner.token)
+=======
+"""An organization of its own for every test of maintenance."""
+
+from tests.fleet.conftest import actor, api, owner, stranger
+
+__all__ = ["actor", "api", "owner", "stranger"]
+>>>>>>> amo-due

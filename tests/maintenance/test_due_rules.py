@@ -211,7 +211,11 @@ def test_a_directive_is_due_by_the_later_of_its_limits() -> None:
         ({"interval_months": 1, "tolerance_days": 28}, False, ["toleranceDays"]),
         ({"interval_months": 1, "tolerance_minutes": 5}, False, ["toleranceMinutes"]),
         ({"interval_minutes": 600, "tolerance_minutes": 1}, True, ["toleranceMinutes"]),
-        ({"interval_days": 9, "tolerance_days": -1, "tolerance_cycles": 1}, False, ["toleranceCycles", "toleranceDays"]),
+        (
+            {"interval_days": 9, "tolerance_days": -1, "tolerance_cycles": 1},
+            False,
+            ["toleranceCycles", "toleranceDays"],
+        ),
     ],
 )
 def test_limits_of_tasks(values: dict[str, int], limitation: bool, refused: list[str]) -> None:
