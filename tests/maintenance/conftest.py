@@ -1,5 +1,4 @@
-<<<<<<< HEAD
-"""An organization of its own, with people who may sign, for every test of maintenance."""
+"""An organization of its own for every test of maintenance; with a crew, also people who may sign."""
 
 import httpx
 import pytest
@@ -9,6 +8,9 @@ from runtime.settings import Settings
 from tests.factories import work
 from tests.factories.api import Api
 from tests.factories.work import Crew
+from tests.fleet.conftest import actor, api, owner, stranger
+
+__all__ = ["actor", "api", "crew", "owner", "planner", "stranger"]
 
 
 @pytest.fixture
@@ -20,10 +22,3 @@ async def crew(db: Database, settings: Settings) -> Crew:
 def planner(http: httpx.AsyncClient, crew: Crew) -> Api:
     """The running application, asked by the owner of the crew's organization."""
     return Api(http, crew.owner.token)
-=======
-"""An organization of its own for every test of maintenance."""
-
-from tests.fleet.conftest import actor, api, owner, stranger
-
-__all__ = ["actor", "api", "owner", "stranger"]
->>>>>>> amo-due
