@@ -11,7 +11,7 @@ from db.fleet.components import Component, Installation
 from db.maintenance.directives import Directive, DirectiveApplicability, DirectiveEntry
 from db.maintenance.programme import Accomplishment, AircraftProgramme, Programme, ProgrammeTask, Rebasing
 
-KINDS = {"cmp": 60, "ins": 61, "mp": 62, "mt": 63, "afp": 64, "acc": 65, "dir": 66, "dap": 67, "den": 68}
+KINDS = {"cmp": 40, "ins": 41, "mp": 42, "mt": 43, "afp": 44, "acc": 45, "dir": 46, "dap": 47, "den": 48}
 DAY = date(2025, 12, 31)
 Add = Callable[[Any, list[dict[str, Any]]], Awaitable[None]]
 Uid = Callable[[str, int], UUID]
