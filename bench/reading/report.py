@@ -71,14 +71,12 @@ def _machine(report: dict[str, Any]) -> str:
 
 
 def _header() -> str:
-    return (
-        f"{'':<14}{'conn.':>6}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'server µs':>11}{'database µs':>13}{'rounds':>24}"
-    )
+    return f"{'':<14}{'conn.':>6}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'server µs':>11}{'database µs':>13}  rounds"
 
 
 def _line(each: dict[str, Any]) -> str:
     spread = " ".join(f"{rate:,.0f}" for rate in each["rates"])
     return (
         f"{each['server']:<14}{each['connections']:>6}{each['rate']:>10,.0f}{each['p50']:>9.2f}{each['p99']:>9.2f}"
-        f"{each['server_cpu']:>11,.0f}{each['database_cpu']:>13,.0f}{spread:>24}"
+        f"{each['server_cpu']:>11,.0f}{each['database_cpu']:>13,.0f}  {spread}"
     )
