@@ -8,6 +8,9 @@ from runtime.settings import Settings
 from tests.factories import work
 from tests.factories.api import Api
 from tests.factories.work import Crew
+from tests.fleet.conftest import actor, api, owner, stranger
+
+__all__ = ["actor", "api", "crew", "owner", "planner", "stranger"]
 
 
 @pytest.fixture
