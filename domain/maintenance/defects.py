@@ -49,7 +49,7 @@ async def report(
         refusals.add(ErrorCode.NOT_FOUND, "There is no aircraft with this id.", "aircraftId")
     else:
         await entities.access(ctx, Aircraft, aircraft_id, "aircraft")
-    built = aircraft and aircraft.manufactured_on
+    built = aircraft.manufactured_on if aircraft else None
     refusals.take(lambda day: flying.flown_on(day, today=now_here, manufactured=built), found_on or now_here, "foundOn")
     text = refusals.take(rules.description, description, "description")
     chapter = refusals.optional(rules.ata_chapter, ata_chapter, "ataChapter")

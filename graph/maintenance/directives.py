@@ -140,6 +140,13 @@ class DirectiveEntry:
     method = column("How it was complied with, or why it does not apply.")
     terminating = column("Whether this ended a directive that would be due again.")
     is_latest = column("Whether it is the last one that counts: the status follows from it.")
+    task_card = to_one(
+        "TaskCard",
+        "The task card whose closing recorded it; null when it was recorded by hand.",
+        via="task_card_id",
+        nullable=True,
+    )
+    task_card_id = column("The id of that task card, for filters.", id_prefix="tc", filter=True)
     recorder = to_one("User", "Who recorded it; null when by nobody who is a member.", via="recorder_id", nullable=True)
     recorder_id = column("The id of who recorded it, for filters.", id_prefix="usr", filter=True)
     revoked_at = column("When it was revoked; null when it was not.", filter=True, order=True)

@@ -216,12 +216,9 @@ class RejectTaskCardInput:
 def source_of(found: TaskCardSourceInput | None) -> Source | None:
     if found is None:
         return None
-    return Source(
-        task_id=found.task_id and ids.decode("mt", found.task_id),
-        component_id=found.component_id and ids.decode("cmp", found.component_id),
-        directive_id=found.directive_id and ids.decode("dir", found.directive_id),
-        defect_id=found.defect_id and ids.decode("df", found.defect_id),
-    )
+    prefixes = {"task_id": "mt", "component_id": "cmp", "directive_id": "dir", "defect_id": "df"}
+    named = {name: getattr(found, name) for name in prefixes}
+    return Source(**{name: ids.decode(prefixes[name], text) for name, text in named.items() if text})
 
 
 @mutation(requires=Permission.WORK_ORDER_MANAGE, entity=("taskCard", TaskCard))

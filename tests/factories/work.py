@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +9,10 @@ from db.session import Database
 from db.workforce.authorisations import Privilege
 from domain.context import Actor
 from domain.maintenance import sign_offs, task_cards, work_orders
-from domain.workforce import authorisations, experience, licences
 from runtime.settings import Settings
-from tests.factories import fleet, identity
+from tests.factories import fleet, identity, workforce
 from tests.factories.identity import Person
 
-_numbers = count(1)
 LONG_AGO = timedelta(days=1_000)
 NEEDED = {
     "mechanic": (Privilege.MECHANIC,),
@@ -60,23 +57,11 @@ async def crew(db: Database, settings: Settings) -> Crew:
 async def authorised(
     db: Database, planner: Actor, user_id: UUID, privilege: Privilege, type_id: UUID, **values: Any
 ) -> UUID:
-    """An authorisation that has been effective for a long time, with the licence and the experience it needs."""
-    number, today = next(_numbers), datetime.now(UTC).date()
-    async with fleet.command(db, planner) as ctx:
-        licence_id = None
-        if privilege is Privilege.CERTIFYING_STAFF:
-            licence_id = await licences.create(ctx, user_id=user_id, authority="EASA", number=f"L{number}")
-            days = [today - timedelta(days=30 * month) for month in range(1, 33)]
-            await experience.state(ctx, user_id=user_id, days=days, aircraft_type_id=type_id, source="Logbook")
-        given: dict[str, Any] = {"valid_from": today - LONG_AGO, "aircraft_type_ids": [type_id]}
-        return await authorisations.issue(
-            ctx,
-            user_id=user_id,
-            number=f"A-{number}",
-            privilege=privilege,
-            licence_id=licence_id,
-            **(given | values),
-        )
+    """An authorisation for a type that has been effective for a long time, with the experience it needs."""
+    if privilege is Privilege.CERTIFYING_STAFF:
+        await workforce.experienced(db, planner, user_id, [type_id], months=32)
+    given: dict[str, Any] = {"privilege": privilege, "aircraft_type_ids": [type_id]}
+    return await workforce.authorisation(db, planner, user_id, **(given | values))
 
 
 async def actors(db: Database, crew: Crew) -> dict[str, Actor]:

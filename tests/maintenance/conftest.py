@@ -1,4 +1,4 @@
-"""An organization of its own, with people who may sign, for every test of maintenance."""
+"""An organization of its own for every test of maintenance; with a crew, also people who may sign."""
 
 import httpx
 import pytest

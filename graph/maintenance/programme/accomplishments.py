@@ -45,6 +45,13 @@ class Accomplishment:
     basis_cycles = column("The flight cycles that the next interval counts from.")
     basis_on = column("The day that the next interval counts from.")
     is_latest = column("Whether it is the last one that counts: what is due next follows from it.")
+    task_card = to_one(
+        "TaskCard",
+        "The task card whose closing recorded it; null when it was recorded by hand.",
+        via="task_card_id",
+        nullable=True,
+    )
+    task_card_id = column("The id of that task card, for filters.", id_prefix="tc", filter=True)
     note = column("A remark; null when there is none.")
     recorder = to_one("User", "Who recorded it; null when by nobody who is a member.", via="recorder_id", nullable=True)
     recorder_id = column("The id of who recorded it, for filters.", id_prefix="usr", filter=True)
