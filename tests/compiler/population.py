@@ -44,6 +44,8 @@ def stamped(rng: random.Random) -> dict[str, Any]:
 
 async def populate(engine: AsyncEngine) -> None:
     """Inserts as the owner of the database, past commands and policies: this is data to read, not to trust."""
+    from tests.compiler.population_releases import releases  # they build on this module
+    from tests.compiler.population_work import work
 
     rng = random.Random(7)
     async with engine.begin() as connection:
@@ -71,6 +73,8 @@ async def populate(engine: AsyncEngine) -> None:
                 [uid(index, 6, n) for n in range(3)],
                 partial(moment, own),
             )
+            await work(connection, org, index)
+            await releases(connection, org, index)
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
