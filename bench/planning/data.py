@@ -90,7 +90,7 @@ FROM directive_statuses s WHERE s.org_id = $1 AND s.status = 'OPEN' AND hashtext
 
 async def load(place: Place, *, tasks: int, directives: int) -> None:
     """On the aircraft that are there. Foreign keys hold by construction and are not checked row by row."""
-    today = date.today()  # noqa: DTZ011 - what the views take for today is the organization's, which is close enough
+    today = date.today()
     connection = await asyncpg.connect(place.admin_url, command_timeout=900)
     try:
         await connection.execute("SET session_replication_role = replica")
