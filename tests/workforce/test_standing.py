@@ -133,20 +133,24 @@ async def test_both_forms_of_the_rule_agree(db: Database, actor: Actor, settings
             assert in_sql == in_python
             seen |= {_shape(reason) for found in in_sql.values() for reason in found or ("",)}
         await session.rollback()
-    assert seen ^ {
-        "",
-        "The authorisation is suspended",
-        "The authorisation is revoked",
-        "The authorisation is valid from",
-        "The authorisation expired on",
-        "The licence is valid from",
-        "The licence expired on",
-        "The course expired on",
-        "The course has not been passed",
-        "The course has not been passed, and the grace for it ended on",
-        "The course has not been passed, and who supervises the grace for it does not hold it",
-        "Recent experience is missing",
-    } == set()
+    assert (
+        seen
+        ^ {
+            "",
+            "The authorisation is suspended",
+            "The authorisation is revoked",
+            "The authorisation is valid from",
+            "The authorisation expired on",
+            "The licence is valid from",
+            "The licence expired on",
+            "The course expired on",
+            "The course has not been passed",
+            "The course has not been passed, and the grace for it ended on",
+            "The course has not been passed, and who supervises the grace for it does not hold it",
+            "Recent experience is missing",
+        }
+        == set()
+    )
 
 
 def _shape(reason: str) -> str:

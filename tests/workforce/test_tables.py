@@ -10,7 +10,6 @@ from runtime.settings import Settings
 from tests.factories import fleet, workforce
 
 
-
 async def test_the_log_of_experience_is_append_only(db: Database, actor: Actor) -> None:
     assert actor.user_id
     await workforce.experienced(db, actor, actor.user_id, [await fleet.aircraft_type(db, actor)], months=1)
