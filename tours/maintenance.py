@@ -14,8 +14,8 @@ ORGANIZATION, PASSWORD = "skyline-maintenance", "wind-tunnel-biscuit-41"
 PATIENCE = 60.0
 
 DUE = """
-query Due {
-  dueItems(first: 20, where: {task: {code: {in: ["27-51-03", "34-11-01"]}}, aircraft: {status: {eq: ACTIVE}}}) {
+query Due($first: Int!) {
+  dueItems(first: $first, where: {task: {code: {in: ["27-51-03", "34-11-01"]}}, aircraft: {status: {eq: ACTIVE}}}) {
     nodes { title state limiting remainingDays remainingCycles forecastOn taskId aircraft { id registration } }
   }
 }
@@ -131,7 +131,8 @@ class Maintenance:
     def choose(self) -> dict[str, Any]:
         """The first item that nobody works on, of an aircraft that nothing else keeps on the ground."""
         self.stage.step("The planner asks what is due and needs an inspection, what limits first at the top")
-        for item in self.planner.ask(DUE)["dueItems"]["nodes"]:
+        self.planner.ask(DUE, {"first": 4})
+        for item in self.planner.ask(DUE, {"first": 100}, shown=False)["dueItems"]["nodes"]:
             aircraft = item["aircraft"]
             found = self.planner.ask(ORDERED, {"aircraft": aircraft["id"], "task": item["taskId"]}, shown=False)
             grounded = any(

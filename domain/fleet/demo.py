@@ -1,5 +1,5 @@
-"""A believable fleet for the demo, made by the commands: 30 aircraft of 6 types with two years of flights, a third of it
-for a fixed-base operator."""
+"""A believable fleet for the demo, made by the commands: 30 aircraft of 6 types with two years of flights, and a third
+of it for a fixed-base operator."""
 
 import random
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ AISHA, INGRID, RUI, TOMAS = "engineer", "inspector", "certifier", "technician"
 PASSED = (
     (AISHA, "HF", 26), (AISHA, "HF", 3), (AISHA, "FTS", 9), (AISHA, "EWIS", 9), (AISHA, "MOE", 14),
     (AISHA, "TYPE-A320", 70), (AISHA, "RUN-UP", 4), (INGRID, "HF", 23), (INGRID, "FTS", 7), (INGRID, "MOE", 20),
-    (RUI, "HF", 25), (RUI, "MOE", 11), (RUI, "TYPE-A320", 40), (TOMAS, "HF", 12), (TOMAS, "MOE", 12),
+    (RUI, "HF", 27), (RUI, "MOE", 11), (RUI, "TYPE-A320", 40), (TOMAS, "HF", 12), (TOMAS, "MOE", 12),
     ("quality", "HF", 5), ("planner", "MOE", 13), ("stores", "HF", 8),
 )  # fmt: skip
 # Whose licence: number, categories, years since it was issued, days until it expires.

@@ -6,7 +6,6 @@ from sqlalchemy.exc import ProgrammingError
 
 from db.session import Database
 from domain.context import Actor
-from runtime.settings import Settings
 from tests.factories import fleet, workforce
 
 

@@ -27,7 +27,8 @@ from domain.maintenance.programme import programmes, tasks
 
 LOGGED_DAYS = 700  # the utilisation log goes back further than anything was done
 SOON_AGAIN = 100 * 60  # minutes; what is due so often was done within the last two months
-OVERDUE_EVERY = 9  # of the aircraft, one task of each is overdue
+# What was not done in time, on every fourth aircraft one of these.
+LATE = ("26-24-01", "05-20-A", "24-30-01")
 
 
 async def load(db: Database, actor: Actor) -> None:
@@ -103,8 +104,8 @@ class _Records:
                 since=self.today - timedelta(days=LOGGED_DAYS + 20),
             )
             number = self.kept.index(aircraft)
-            for place, (each, task_id) in enumerate(made):
-                late = number % OVERDUE_EVERY == 0 and place == 1 + number // OVERDUE_EVERY % 3
+            for each, task_id in made:
+                late = number % 4 == 1 and each.code == LATE[number // 4 % len(LATE)]
                 await programme.accomplish(
                     self.ctx,
                     aircraft_id=aircraft.id,
@@ -117,7 +118,7 @@ class _Records:
         """A day on which it was done last, so that it is due some time from now; or was due some time ago."""
         months, days = task.values.get("interval_months"), task.values.get("interval_days")
         period = days or 30 * (months or 14)
-        age = int(period * (self.chance.uniform(1.05, 1.2) if late else self.chance.uniform(0.05, 0.93)))
+        age = int(period * (self.chance.uniform(1.04, 1.15) if late else self.chance.uniform(0.05, 0.93)))
         if task.values.get("interval_minutes", SOON_AGAIN + 1) <= SOON_AGAIN:
             age = min(age, self.chance.randint(5, 60))
         return self.today - timedelta(days=min(age, LOGGED_DAYS))
