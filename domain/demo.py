@@ -26,7 +26,7 @@ from runtime.settings import Settings
 PASSWORD = "wind-tunnel-biscuit-41"  # noqa: S105 - printed at every start of a demo, no secret
 
 # Rooms that add to the demo, in the order in which they need each other.
-ROOMS = ("fleet", "collaboration")
+ROOMS = ("fleet", "workforce", "maintenance", "quality", "collaboration")
 
 Load = Callable[[Database, Actor], Awaitable[None]]
 
@@ -71,6 +71,12 @@ SKYLINE = DemoOrganization(
             "engineer@skyline.example",
             ("CERTIFYING_ENGINEER",),
             (("Base maintenance", LEAD), ("Line maintenance", MEMBER)),
+        ),
+        DemoPerson(
+            "Ingrid Solberg", "inspector@skyline.example", ("CERTIFYING_TECHNICIAN",), (("Base maintenance", MEMBER),)
+        ),
+        DemoPerson(
+            "Rui Almeida", "certifier@skyline.example", ("CERTIFYING_TECHNICIAN",), (("Line maintenance", LEAD),)
         ),
         DemoPerson("Tomás Rocha", "technician@skyline.example", ("TECHNICIAN",), (("Line maintenance", MEMBER),)),
         DemoPerson("Helen Marsh", "quality@skyline.example", ("QUALITY_MANAGER",), (("Quality", LEAD),)),

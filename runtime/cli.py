@@ -5,7 +5,7 @@ import sys
 import typer
 
 from runtime import garbage
-from runtime.commands import checking, database, domain, operations, programs, reminders, schema, settings
+from runtime.commands import checking, database, domain, operations, programs, reminders, schema, settings, tours
 from runtime.commands.common import CommandError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command(rich_help_panel=RUN)(programs.up)
 app.command(rich_help_panel=RUN)(programs.serve)
 app.command(rich_help_panel=RUN)(programs.worker)
 app.command(rich_help_panel=RUN)(settings.settings)
+app.add_typer(tours.tour, name="tour", rich_help_panel=RUN)
 app.command(rich_help_panel=DATA)(database.migrate)
 app.command(rich_help_panel=DATA)(database.demo)
 app.add_typer(domain.user, name="user", rich_help_panel=DATA)

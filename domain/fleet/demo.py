@@ -1,4 +1,5 @@
-"""A believable fleet for the demo: 24 aircraft of 6 types with two years of flights, made by the commands."""
+"""A believable fleet for the demo, made by the commands: 30 aircraft of 6 types with two years of flights, and a third
+of it for a fixed-base operator."""
 
 import random
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from db.fleet.aircraft_types import AircraftCategory
 from db.identity.organizations import Organization, OrganizationKind
 from db.session import Database
 from domain.context import Actor, Ctx
-from domain.fleet import aircraft, aircraft_types, utilisation
+from domain.fleet import aircraft, aircraft_types, components_demo, utilisation
 from domain.fleet.support import today
 from domain.fleet.utilisation import Flight, Opening
 
 DAYS = 730
-FLIGHT_DAYS = 36
+# Flown days of the last three months, from which forecasts are made, and of the time before.
+RECENT_DAYS, RECENT_FLIGHT_DAYS, FLIGHT_DAYS = 90, 30, 12
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,16 @@ class DemoType:
 PLANE, HELICOPTER = AircraftCategory.AEROPLANE, AircraftCategory.HELICOPTER
 TYPES = (
     DemoType(
-        ("Airbus", "A320-214", "A320", "Airbus S.A.S."), PLANE, 2, 6, leg=(70, 190), legs=(2, 5), built=(2006, 2015)
+        ("Airbus", "A320-214", "A320", "Airbus S.A.S."), PLANE, 2, 8, leg=(70, 190), legs=(2, 5), built=(2006, 2015)
     ),
     DemoType(
-        ("Boeing", "737-8AS", "B738", "The Boeing Company"), PLANE, 2, 5, leg=(75, 210), legs=(2, 5), built=(2005, 2017)
+        ("Boeing", "737-8AS", "B738", "The Boeing Company"), PLANE, 2, 6, leg=(75, 210), legs=(2, 5), built=(2005, 2017)
     ),
     DemoType(
         ("ATR", "72-600", "AT76", "ATR - GIE Avions de Transport Régional"),
         PLANE,
         2,
-        4,
+        5,
         leg=(35, 80),
         legs=(3, 6),
         built=(2012, 2019),
@@ -55,7 +57,7 @@ TYPES = (
         ("De Havilland Canada", "DHC-8-402", "DH8D", "De Havilland Aircraft of Canada Limited"),
         PLANE,
         2,
-        3,
+        4,
         leg=(40, 95),
         legs=(3, 6),
         built=(2007, 2014),
@@ -73,7 +75,7 @@ TYPES = (
         ("Leonardo", "AW139", "A139", "Leonardo S.p.A."),
         HELICOPTER,
         2,
-        2,
+        3,
         leg=(15, 75),
         legs=(1, 4),
         built=(2010, 2020),
@@ -108,7 +110,7 @@ async def load(db: Database, actor: Actor) -> None:
         number = 0
         for demo in TYPES:
             type_id = await _type(ctx, demo)
-            for _ in range(demo.count):
+            for _ in range(demo.count if kind is OrganizationKind.AMO else -(-demo.count // 3)):
                 number += 1
                 await _aircraft(ctx, chance, demo, type_id, number, kind)
 
@@ -135,19 +137,30 @@ async def _aircraft(
     built = date(chance.randint(*demo.built), chance.randint(1, 12), chance.randint(1, 28))
     minutes = (begin - built).days * chance.randint(2 * demo.leg[0], 3 * demo.leg[1]) // 2
     letters = chr(65 + number // 5) + chr(65 + number * 7 % 26)
-    mark = MARKS.get(kind, "D-A{}")
+    mark = MARKS[kind]
     made = await aircraft.create(
         ctx,
         registration=mark.format(letters if kind is OrganizationKind.AMO else f"{100 + number * 17}"),
         type_id=type_id,
         serial_number=str(1000 * (demo.engines + len(demo.names[1])) + number * 37),
         manufactured_on=built,
-        base_airport=chance.choice(BASES.get(kind, ("EDDF",))),
+        base_airport=chance.choice(BASES[kind]),
         opening=Opening(minutes, 2 * minutes // sum(demo.leg), begin, "Totals from the technical log at entry"),
     )
-    days = sorted(chance.sample(range(1, DAYS), FLIGHT_DAYS))
-    flights = [_flight(chance, demo, begin + timedelta(days=day)) for day in days]
+    days = chance.sample(range(1, DAYS - RECENT_DAYS), FLIGHT_DAYS)
+    days += chance.sample(range(DAYS - RECENT_DAYS, DAYS), 0 if number in STATUSES else RECENT_FLIGHT_DAYS)
+    flights = [_flight(chance, demo, begin + timedelta(days=day)) for day in sorted(days)]
     entries = await utilisation.record_flights(ctx, aircraft_id=made, flights=flights)
+    if kind is OrganizationKind.AMO:
+        await components_demo.equip(
+            ctx,
+            chance,
+            aircraft_id=made,
+            designator=demo.names[2],
+            engines=demo.engines,
+            number=number,
+            since=begin,
+        )
     if number % 6 == 0:
         slip = flights[-1]
         await utilisation.correct(

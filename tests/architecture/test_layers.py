@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtime.paths import PROJECT
 
-PACKAGES = ("runtime", "db", "domain", "graph", "workers", "bench")
+PACKAGES = ("runtime", "db", "domain", "graph", "workers", "bench", "tours")
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 
 

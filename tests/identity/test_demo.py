@@ -26,7 +26,7 @@ async def test_the_demo_loads_once_and_everybody_signs_in(demo: Demo, demo_setti
     db = Database(demo_settings, pooled=False)
     try:
         before = await counts(db)
-        assert before[:2] == [2, 11]
+        assert before[:2] == [2, 13]
         assert await command.load(demo_settings) == demo.people
         assert await counts(db) == before
         gate = Gate(db, demo_settings, Limiter())

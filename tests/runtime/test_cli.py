@@ -13,7 +13,7 @@ from runtime.settings import Settings
 
 COMMANDS = [
     "up", "serve", "worker", "settings", "migrate", "demo", "user create-superuser", "audit verify",
-    "operations push", "import aircraft", "reminders run", "schema", "check", "test", "bench",
+    "operations push", "import aircraft", "reminders run", "tour maintenance", "schema", "check", "test", "bench",
 ]  # fmt: skip
 
 

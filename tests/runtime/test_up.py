@@ -117,6 +117,9 @@ def test_it_says_one_line_heals_whatever_is_killed_and_leaves_nothing(up: Up) ->
     assert second.returncode == 1
     assert "already runs on" in second.stderr
     assert up.run("migrate").returncode == 0  # finds the servers of the running one
+    toured = up.run("tour", "maintenance")
+    assert toured.returncode == 0, toured.stdout + toured.stderr
+    assert "judged VALID" in toured.stdout
     for part in PARTS:
         mark = up.mark(part)
         assert mark is not None

@@ -6,26 +6,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from db.session import Database
 from domain.context import Actor
-from runtime.settings import Settings
 from tests.factories import fleet, workforce
-from tests.tables import disagreements
-
-TABLES = {
-    "documents",
-    "uploads",
-    "courses",
-    "training_records",
-    "enrolments",
-    "licences",
-    "authorisations",
-    "authorisation_types",
-    "authorisation_courses",
-    "experience_entries",
-}
-
-
-async def test_models_and_migrations_agree(settings: Settings) -> None:
-    assert await disagreements(settings, TABLES | {"organizations"}) == []
 
 
 async def test_the_log_of_experience_is_append_only(db: Database, actor: Actor) -> None:
