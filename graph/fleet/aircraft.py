@@ -113,6 +113,7 @@ class Aircraft:
     programmes = to_many(
         "AircraftProgramme", "The maintenance programmes that it follows; needs MAINTENANCE_READ.", via="aircraft_id"
     )
+    releases = to_many("Release", "Its certificates of release to service; needs RELEASE_READ.", via="aircraft_id")
     version = column(
         "Counts changes of the record; pass it as `expectedVersion`. Recorded utilisation does not count as one."
     )

@@ -42,7 +42,7 @@ def since_new(component: Any, unit: str) -> Any:
     ComponentRow,
     prefix="cmp",
     requires=Permission.FLEET_READ,
-    default_order=("partNumber", "serialNumber"),
+    default_order=("partNumber",),
     logged=True,
 )
 class Component:
@@ -84,6 +84,7 @@ class Component:
     installations = to_many("Installation", "Where it was installed, the latest first.", via="component_id")
     accomplishments = to_many("Accomplishment", "What was done to it by programme tasks.", via="component_id")
     due_items = to_many("DueItem", "What is due on it: programme tasks and life limits.", via="component_id")
+    releases = to_many("Release", "Its authorised release certificates; needs RELEASE_READ.", via="component_id")
     version = column("Counts changes of the record; pass it as `expectedVersion`. What it flies does not count as one.")
     created_at = column("When it was registered.", filter=True, order=True)
     updated_at = column("When the record was last changed.")

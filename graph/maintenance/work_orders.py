@@ -67,6 +67,7 @@ class WorkOrder:
     creator = to_one("User", "Who made it; null for somebody who is no member.", via="creator_id", nullable=True)
     cancellation_reason = column("Why it was cancelled; null unless it was.")
     released_at = column("When the aircraft was released; null before.", filter=True, order=True)
+    releases = to_many("Release", "The certificates that release its work; needs RELEASE_READ.", via="work_order_id")
     version = column("Counts changes; pass it as `expectedVersion`. Its cards count their own.")
     created_at = column("When it was made.", filter=True, order=True)
     updated_at = column("When it was last changed.")

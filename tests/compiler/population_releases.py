@@ -25,7 +25,7 @@ from db.maintenance.work_orders import WorkOrder
 from db.workforce.authorisations import Authorisation
 from tests.compiler.population import NAMES, moment, stamped, uid
 
-RELEASE, REVOCATION, SERIES, KEY = range(45, 49)
+RELEASE, REVOCATION, SERIES, KEY = range(65, 69)
 
 
 async def releases(connection: AsyncConnection, org: UUID, index: int) -> None:

@@ -32,7 +32,7 @@ from domain.workforce import authorisations
 from tests.factories import identity, work
 from tests.factories.work import Crew
 
-SEQUENCES, THOROUGHLY = 25, 1_000
+SEQUENCES, THOROUGHLY = 15, 1_000
 WITHIN_DAYS = 4  # the directive is due then
 RIGHT = {Privilege.MECHANIC: "mechanic", Privilege.INSPECTOR: "inspector", Privilege.CERTIFYING_STAFF: "certifier"}
 
