@@ -106,7 +106,6 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
                 "modules": [],
                 "time_zone": ["Europe/Berlin", "America/St_Johns"][index],
                 "event_retention_months": [None, 24][index],
-                "finding_days": [90, 60][index],
                 "utilisation_window_days": [90, 730][index],
                 **stamped(rng),
             }
