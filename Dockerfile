@@ -7,7 +7,8 @@ RUN python -P runtime/bootstrap.py /app "$(cksum < requirements.lock)" \
     && .venv/bin/python -m compileall -q -j 0 .venv/lib
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /data --create-home opsgraph
+RUN useradd --system --uid 10001 --home-dir /data --create-home opsgraph \
+    && install -d -o opsgraph /data/files
 WORKDIR /app
 COPY --from=packages /app/.venv .venv
 COPY . .

@@ -28,7 +28,7 @@ from domain.fleet.support import snapshot
 from domain.permissions import Permission
 from domain.workforce.rules.authorisations import next_state
 from domain.workforce.standing import Standing, standing
-from domain.workforce.support import check_member, upper
+from domain.workforce.support import check_member, finish, upper
 
 __all__ = ["Changes", "Standing", "issue", "set_state", "standing", "update"]
 
@@ -153,10 +153,10 @@ async def set_state(
     """Suspend, reinstate or revoke. Suspending and revoking take a reason, which everybody sees."""
     ctx.check(Permission.AUTHORISATION_MANAGE)
     found = await access(ctx, Authorisation, authorisation_id, "authorisation", expected_version)
-    refusals = Refusals()
-    refusals.take(lambda to: next_state(AuthorisationState(found.state), to), state, "state")
-    text = None if state is AuthorisationState.ACTIVE else refusals.take(_reason, reason or "", "reason")
-    refusals.finish()
+    states, reasons = Refusals("state"), Refusals("reason")
+    states.take(lambda to: next_state(AuthorisationState(found.state), to), state)
+    text = None if state is AuthorisationState.ACTIVE else reasons.take(_reason, reason or "")
+    finish(states, reasons)
     before, after = change(found, state=state.value, state_reason=text)
     if after:
         await ctx.session.flush()

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from db.files.documents import DocumentPurpose
 from db.identity.memberships import Membership, MembershipState
 from domain.context import Ctx
-from domain.errors import ErrorCode, refuse
+from domain.errors import ErrorCode, UserErrors, refuse
 from domain.files import documents
 from domain.fleet.rules.refusals import Refusals
 from domain.fleet.rules.texts import named
@@ -32,6 +32,12 @@ async def check_evidence(ctx: Ctx, refusals: Refusals, evidence_id: UUID, path: 
     """Refuses what is no document that was uploaded as evidence."""
     if error := await documents.problem(ctx, evidence_id, DocumentPurpose.EVIDENCE):
         refusals.add(error.code, error.message, path)
+
+
+def finish(*collected: Refusals) -> None:
+    """Raises UserErrors with all that was refused, for a mutation with an argument for each."""
+    if errors := [error for refusals in collected for error in refusals.errors]:
+        raise UserErrors(*errors)
 
 
 def upper(what: str, longest: int) -> Callable[[str], str]:

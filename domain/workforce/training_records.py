@@ -17,7 +17,7 @@ from domain.fleet.support import find, snapshot, today
 from domain.permissions import Permission
 from domain.workforce.rules import training
 from domain.workforce.rules.training import Terms
-from domain.workforce.support import check_evidence, check_member
+from domain.workforce.support import check_evidence, check_member, finish
 
 PREFIX = "tr"
 FIELDS = ("user_id", "course_id", "completed_on", "expires_on", "evidence_id", "note", "is_current")
@@ -74,11 +74,11 @@ async def void(ctx: Ctx, record_id: UUID, *, reason: str, expected_version: int 
     """Take back what was recorded by mistake. The record stays, and no longer counts."""
     ctx.check(Permission.WORKFORCE_MANAGE)
     found = await access(ctx, TrainingRecord, record_id, "training record", expected_version)
-    refusals = Refusals()
+    records, reasons = Refusals("id"), Refusals("reason")
     if found.voided_at is not None:
-        refusals.add(ErrorCode.NOT_ALLOWED, "This record has been voided already.", "id")
-    text = refusals.take(texts.named("The reason", 1000), reason, "reason")
-    refusals.finish()
+        records.add(ErrorCode.NOT_ALLOWED, "This record has been voided already.")
+    text = reasons.take(texts.named("The reason", 1000), reason)
+    finish(records, reasons)
     before, after = change(found, voided_at=ctx.now, void_reason=text, is_current=False)
     await ctx.session.flush()
     ctx.record("training_record.voided", PREFIX, found.id, before=before, after=after)

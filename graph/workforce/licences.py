@@ -18,9 +18,7 @@ from graph.events.changed import changed
 from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 
 
-@projection(
-    LicenceRow, prefix="lic", requires=Permission.WORKFORCE_READ, default_order=("authority", "number"), logged=True
-)
+@projection(LicenceRow, prefix="lic", requires=Permission.WORKFORCE_READ, default_order=("number",), logged=True)
 class Licence:
     """A licence that an authority gave to somebody, like an aircraft maintenance licence after Part-66."""
 

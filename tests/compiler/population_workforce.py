@@ -68,34 +68,29 @@ async def populate(
     )
     await add(Licence, [_licence(rng, stamped, n, person, evidence) for n, person in enumerate(users[:6])])
     await add(Authorisation, [_authorisation(rng, stamped, uid, n, users) for n in range(12)])
-    links = {"org_id": org}
-    await add(
-        AuthorisationType,
-        [{**links, "authorisation_id": uid("aut", n), "aircraft_type_id": types[n % 2]} for n in range(0, 12, 2)],
+    await _scopes(add, org, uid, types)
+    await add(ExperienceEntry, [_experience(rng, row, n, users, types) for n in range(15)])
+
+
+async def _scopes(add: Add, org: UUID, uid: Uid, types: list[UUID]) -> None:
+    rows = [{"org_id": org, "authorisation_id": uid("aut", n)} for n in range(12)]
+    scoped = [{**row, "aircraft_type_id": types[n % 2]} for n, row in enumerate(rows) if n % 3]
+    await add(AuthorisationType, scoped)
+    required = [{**row, "course_id": uid("cou", course)} for n, row in enumerate(rows) for course in {n % 4, 3}]
+    await add(AuthorisationCourse, required)
+
+
+def _experience(rng: random.Random, row: Any, n: int, users: list[UUID], types: list[UUID]) -> dict[str, Any]:
+    made: dict[str, Any] = row(
+        "exp",
+        n,
+        user_id=users[n % 5],
+        worked_on=date(2020, 1 + n % 12, 1 + n % 3),
+        aircraft_type_id=[None, types[0], types[1]][n % 3],
+        source=rng.choice(["Card 1", 'said "so"']),
+        recorder_id=rng.choice([None, users[0]]),
     )
-    await add(
-        AuthorisationCourse,
-        [
-            {**links, "authorisation_id": uid("aut", n), "course_id": uid("cou", c)}
-            for n in range(12)
-            for c in sorted({n % 4, 3})
-        ],
-    )
-    await add(
-        ExperienceEntry,
-        [
-            row(
-                "exp",
-                n,
-                user_id=users[n % 5],
-                worked_on=date(2020, 1 + n % 12, 1 + n % 3),
-                aircraft_type_id=[None, types[0], types[1]][n % 3],
-                source=rng.choice(["Card 1", 'said "so"']),
-                recorder_id=rng.choice([None, users[0]]),
-            )
-            for n in range(15)
-        ],
-    )
+    return made
 
 
 def _document(rng: random.Random, row: Any, n: int, users: list[UUID]) -> dict[str, Any]:

@@ -119,12 +119,18 @@ async def test_from_a_course_to_an_effective_authorisation(
     found = await api.data(query, id=made["id"], me=me)
     assert found["authorisation"] == {"effective": True, "ineffectiveReasons": [], "user": {"name": "Pat Doe"}}
     assert found["user"]["authorisations"] == {"nodes": [{"number": "CS-7", "effective": True}]}
+    await _suspended_and_revoked(api, db, owner, server, made["id"], course["id"])
+    for query, id in ((DELETE_COURSE, course["id"]), (DELETE_LICENCE, licence["id"])):
+        assert await api.refusals(query, id=id, v=1) == [("IN_USE", ["id"])]
+
+
+async def _suspended_and_revoked(api: Api, db: Database, owner: Person, server: Server, made: str, course: str) -> None:
     await numbered(db, owner.org_id)
     async with opened(server) as socket:
         await socket.init({"authorization": f"Bearer {owner.token}"})
         await socket.subscribe("1", "subscription { authorisationChanged { type authorisation { state effective } } }")
         await followed(server, owner.org_id)
-        state = {"id": made["id"], "state": "SUSPENDED", "reason": "Under inquiry"}
+        state = {"id": made, "state": "SUSPENDED", "reason": "Under inquiry"}
         suspended = (await api.done(SET_STATE, **state))["authorisation"]
         assert suspended["ineffectiveReasons"] == ["The authorisation CS-7 is suspended."]
         seen = (await socket.receive())["payload"]["data"]["authorisationChanged"]
@@ -132,18 +138,16 @@ async def test_from_a_course_to_an_effective_authorisation(
             "type": "authorisation.suspended",
             "authorisation": {"state": "SUSPENDED", "effective": False},
         }
-    assert await api.refusals(SET_STATE, id=made["id"], state="REVOKED") == [("REQUIRED", ["input", "reason"])]
-    await api.done(SET_STATE, id=made["id"], state="ACTIVE")
-    scope = {"id": made["id"], "expectedVersion": 3, "aircraftTypeIds": [], "courseIds": [], "tasks": "Line"}
+    assert await api.refusals(SET_STATE, id=made, state="REVOKED") == [("REQUIRED", ["reason"])]
+    await api.done(SET_STATE, id=made, state="ACTIVE")
+    scope = {"id": made, "expectedVersion": 3, "aircraftTypeIds": [], "courseIds": [], "tasks": "Line"}
     wider = (await api.done(UPDATE, input=scope))["authorisation"]
     assert (wider["aircraftTypes"]["nodes"], wider["courses"]["nodes"], wider["version"]) == ([], [], 4)
-    await api.done(UPDATE, input={"id": made["id"], "expectedVersion": 4, "courseIds": [course["id"]]})
+    await api.done(UPDATE, input={"id": made, "expectedVersion": 4, "courseIds": [course]})
     assert await api.code(UPDATE, input=scope | {"expectedVersion": 4}) == "CONFLICT"  # the scope is a change too
-    await api.done(SET_STATE, id=made["id"], state="REVOKED", reason="Left the shift")
-    assert await api.refusals(SET_STATE, id=made["id"], state="ACTIVE") == [("NOT_ALLOWED", ["input", "state"])]
+    await api.done(SET_STATE, id=made, state="REVOKED", reason="Left the shift")
+    assert await api.refusals(SET_STATE, id=made, state="ACTIVE") == [("NOT_ALLOWED", ["state"])]
     assert await api.refusals(UPDATE, input=scope | {"expectedVersion": 6}) == [("NOT_ALLOWED", ["input", "id"])]
-    for query, id in ((DELETE_COURSE, course["id"]), (DELETE_LICENCE, licence["id"])):
-        assert await api.refusals(query, id=id, v=1) == [("IN_USE", ["id"])]
 
 
 async def test_training_is_recorded_late_and_taken_back(api: Api, db: Database, actor: Actor, owner: Person) -> None:
@@ -174,7 +178,7 @@ async def test_training_is_recorded_late_and_taken_back(api: Api, db: Database, 
     assert await expiries() == [("2023-06-30", False), ("2024-06-30", False), ("2025-04-30", True)]
     await api.done(VOID, id=passed["2024-04-01"]["id"], reason="Failed")
     assert [current for _, current in await expiries()] == [True, False, False]
-    assert await api.refusals(VOID, **void) == [("NOT_ALLOWED", ["input", "id"])]
+    assert await api.refusals(VOID, **void) == [("NOT_ALLOWED", ["id"])]
     assert await api.refusals(RECORD, input=record | {"completedOn": "2024-05-01"}) == [
         ("NOT_ALLOWED", ["input", "courseId"])
     ]
@@ -213,13 +217,22 @@ async def test_every_refusal_at_once(api: Api, db: Database, actor: Actor, owner
     assert await api.refusals(CREATE_LICENCE, input=theirs | {"userId": me}) == [("TAKEN", ["input", "number"])]
     renewed = {"id": licence["id"], "expectedVersion": 1, "expiresOn": "2031-01-01", "issuedOn": None}
     assert (await api.done(UPDATE_LICENCE, input=renewed))["licence"]["expiresOn"] == "2031-01-01"
+    await _refused_authorisations(api, me, licence["id"])
+    await _refused_enrolments(api, me, nobody)
+    technician = api.as_(other.token)
+    assert await technician.code(CREATE_COURSE, input={"code": "Y", "name": "Y"}) == "FORBIDDEN"
+    bare = {"userId": me, "number": "1", "privilege": "MECHANIC", "validFrom": "2026-02-01"}
+    assert await technician.code(ISSUE, input=bare) == "FORBIDDEN"
+
+
+async def _refused_authorisations(api: Api, me: str, licence: str) -> None:
     issue = {
         "userId": me,
         "number": "",
         "privilege": "CERTIFYING_STAFF",
         "validFrom": "2026-02-01",
         "expiresOn": "2026-02-01",
-        "licenceId": licence["id"],
+        "licenceId": licence,
         "aircraftTypeIds": [f"at_{uuid7()}"],
         "courseIds": [f"cou_{uuid7()}"],
     }
@@ -232,6 +245,9 @@ async def test_every_refusal_at_once(api: Api, db: Database, actor: Actor, owner
     ]
     bare = {"userId": me, "number": "1", "privilege": "CERTIFYING_STAFF", "validFrom": "2026-02-01"}
     assert await api.refusals(ISSUE, input=bare) == [("REQUIRED", ["input", "licenceId"])]
+
+
+async def _refused_enrolments(api: Api, me: str, nobody: str) -> None:
     work = {"userId": nobody, "days": ["2999-01-01"], "aircraftTypeId": f"at_{uuid7()}", "source": " "}
     assert await api.refusals(EXPERIENCE, input=work) == [
         ("NOT_FOUND", ["input", "userId"]),
@@ -251,6 +267,3 @@ async def test_every_refusal_at_once(api: Api, db: Database, actor: Actor, owner
     assert await api.refusals(POLICY, input=policy) == [("OUT_OF_RANGE", ["input", "months"])]
     shown = (await api.done(POLICY, input=policy | {"months": 3}))["organization"]
     assert shown == {"experienceMonths": 3, "experienceWindowMonths": 12, "version": 2}
-    technician = api.as_(other.token)
-    assert await technician.code(CREATE_COURSE, input={"code": "Y", "name": "Y"}) == "FORBIDDEN"
-    assert await technician.code(ISSUE, input=bare) == "FORBIDDEN"

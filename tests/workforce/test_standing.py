@@ -177,9 +177,10 @@ class Generator:
         licences = [self.licence(n) for n in range(12)]
         await self.ctx.session.flush()
         for n, (person, course) in enumerate(product(self.people, courses)):
-            self.training((0, 0, 1, 2)[n % 4], person, course, evidence)
-            if n % 5:
-                self.enrolment(person, course)
+            # The first two courses only the third person takes, who supervises the second, who supervises the first.
+            taken = course not in courses[:2] or person == self.people[2]
+            self.training((2, 1, 2)[n % 3] if taken else 0, person, course, evidence)
+            self.enrolment(person, course, [90, None, 90, 1][n % 4])
         for person in self.people:
             for day in sorted({self.near() for _ in range(14)}):
                 kind = self.chance.choice([None, *self.types])
@@ -219,11 +220,12 @@ class Generator:
             record.void_reason = voided and "Wrong"
             self.add(record)
 
-    def enrolment(self, person: UUID, course: UUID) -> None:
+    def enrolment(self, person: UUID, course: UUID, grace: int | None) -> None:
         start = self.chance.choice(self.days) - timedelta(days=self.chance.choice([-1, 0, 1, 89, 90, 91]))
         withdrawn = self.chance.choice([None, None, start, start + timedelta(days=40)])
         supervisor = self.people[(self.people.index(person) + 1) % 3]
-        dates = {"duties_from": start, "grace_until": self.after(start), "withdrawn_on": withdrawn}
+        dates = {"duties_from": start, "withdrawn_on": withdrawn}
+        dates["grace_until"] = grace and start + timedelta(days=grace)
         self.add(Enrolment(user_id=person, course_id=course, supervisor_id=supervisor, **dates))
 
     def authorisation(self, n: int, licences: list[Licence]) -> Authorisation:
