@@ -19,6 +19,8 @@ from domain.maintenance.certificates.sheet import Sheet
 from domain.maintenance.releases import JOB, PREFIX
 
 LEFT_BEHIND = timedelta(hours=1)
+# The other may be drawing this very page.
+PATIENT = text("SET LOCAL lock_timeout = '60s'")
 MISSING = text("""
     SELECT r.org_id, r.id FROM releases r
     WHERE r.document_id IS NULL AND r.created_at < :before AND NOT EXISTS (
@@ -32,6 +34,7 @@ MISSING = text("""
 async def certify(ctx: Ctx, release_id: UUID) -> UUID:
     """The certificate's document, made if it is not there yet. The row is locked meanwhile, so of two who try at once
     the second finds what the first made."""
+    await ctx.session.execute(PATIENT)
     release = await entities.access(ctx, Release, release_id, "certificate")
     if release.document_id is not None:
         return release.document_id

@@ -37,7 +37,7 @@ async def set_up(
     """Make the series of a form, or change what its next certificates look like; counting goes on."""
     ctx.check(Permission.RELEASE_MANAGE)
     refusals = Refusals()
-    values = {
+    values: dict[str, Any] = {
         "prefix": refusals.take(rules.prefix, prefix, "prefix"),
         "digits": refusals.take(rules.digits, digits, "digits"),
         "organization_name": refusals.take(rules.organization_name, organization_name, "organizationName"),
@@ -48,15 +48,15 @@ async def set_up(
     }
     taken = await _taken(ctx, form, values["prefix"])
     refusals.errors += [taken] if taken else []
-    if logo_id is not None:
-        await _check_logo(ctx, refusals, logo_id)
+    if logo_id is not None and (problem := await documents.problem(ctx, logo_id, DocumentPurpose.ASSET)):
+        refusals.add(problem.code, problem.message, "logoId")
     refusals.finish()
     async with entities.unique(ctx, uq_number_series_org_id_prefix=UserErrors(_is_taken(prefix))):
         return await _kept(ctx, form, values)
 
 
 async def _kept(ctx: Ctx, form: CertificateForm, values: dict[str, Any]) -> UUID:
-    found = await ctx.session.scalar(_of(ctx, form, select(NumberSeries)).with_for_update())
+    found = await ctx.session.scalar(select(NumberSeries).where(*_of(ctx, form)).with_for_update())
     if found is None:
         found = NumberSeries(org_id=ctx.actor.org_id, form=form, **values)
         ctx.session.add(found)
@@ -72,7 +72,7 @@ async def _kept(ctx: Ctx, form: CertificateForm, values: dict[str, Any]) -> UUID
 
 async def find(ctx: Ctx, refusals: Refusals, form: CertificateForm) -> NumberSeries | None:
     """The series of a form; a refusal that says how to make it when there is none."""
-    found = await ctx.session.scalar(_of(ctx, form, select(NumberSeries)))
+    found = await ctx.session.scalar(select(NumberSeries).where(*_of(ctx, form)))
     if found is None:
         refusals.add(
             ErrorCode.REQUIRED,
@@ -85,7 +85,7 @@ async def find(ctx: Ctx, refusals: Refusals, form: CertificateForm) -> NumberSer
 async def take(ctx: Ctx, form: CertificateForm) -> tuple[NumberSeries, str]:
     """The series as it is now, and its next number. The row stays locked until the transaction ends, and with it the
     number comes or goes: take it last, because every other release of the form waits."""
-    raised = _of(ctx, form, update(NumberSeries)).values(last_number=NumberSeries.last_number + 1)
+    raised = update(NumberSeries).where(*_of(ctx, form)).values(last_number=NumberSeries.last_number + 1)
     series = (
         await ctx.session.execute(
             raised.returning(NumberSeries).execution_options(populate_existing=True, synchronize_session=False)
@@ -94,8 +94,8 @@ async def take(ctx: Ctx, form: CertificateForm) -> tuple[NumberSeries, str]:
     return series, certificates.numbered(series.prefix, series.digits, series.last_number)
 
 
-def _of(ctx: Ctx, form: CertificateForm, query: Any) -> Any:
-    return query.where(NumberSeries.org_id == ctx.actor.org_id, NumberSeries.form == form)
+def _of(ctx: Ctx, form: CertificateForm) -> tuple[Any, Any]:
+    return NumberSeries.org_id == ctx.actor.org_id, NumberSeries.form == form
 
 
 async def _taken(ctx: Ctx, form: CertificateForm, prefix: str | None) -> UserError | None:
@@ -122,11 +122,3 @@ async def _taken(ctx: Ctx, form: CertificateForm, prefix: str | None) -> UserErr
 def _is_taken(prefix: str) -> UserError:
     message = f"Certificates of another form are numbered {prefix}…; take another prefix."
     return UserError(ErrorCode.TAKEN, message, ("input", "prefix"))
-
-
-async def _check_logo(ctx: Ctx, refusals: Refusals, logo_id: UUID) -> None:
-    try:
-        await documents.check(ctx, logo_id, DocumentPurpose.ASSET)
-    except UserErrors as refused:
-        for error in refused.errors:
-            refusals.add(error.code, error.message, "logoId")

@@ -9,7 +9,7 @@ from db.fleet.aircraft_types import AircraftType
 from db.fleet.components import Component, Installation
 from db.identity.users import User
 from db.maintenance.defects import Defect, Deferral
-from db.maintenance.task_cards import SignOff, TaskCard, TaskCardStatus
+from db.maintenance.task_cards import SignOff, SignOffKind, TaskCard, TaskCardStatus
 from db.workforce.authorisations import Authorisation
 from db.workforce.licences import Licence
 from domain.context import Ctx
@@ -42,8 +42,18 @@ async def work(ctx: Ctx, work_order_id: UUID) -> list[DoneWork]:
         .where(SignOff.org_id == TaskCard.org_id, SignOff.task_card_id == TaskCard.id)
         .scalar_subquery()
     )
+    left = (
+        select(SignOff.note)
+        .where(
+            SignOff.org_id == TaskCard.org_id,
+            SignOff.task_card_id == TaskCard.id,
+            SignOff.kind == SignOffKind.CLOSURE,
+            TaskCard.incomplete,
+        )
+        .scalar_subquery()
+    )
     rows = await ctx.session.execute(
-        select(TaskCard.number, TaskCard.title, TaskCard.reference, signed.label("done_on"))
+        select(TaskCard.number, TaskCard.title, TaskCard.reference, signed.label("done_on"), left.label("left"))
         .where(
             TaskCard.org_id == ctx.actor.org_id,
             TaskCard.work_order_id == work_order_id,
@@ -51,7 +61,7 @@ async def work(ctx: Ctx, work_order_id: UUID) -> list[DoneWork]:
         )
         .order_by(TaskCard.number)
     )
-    return [DoneWork(row.number, row.title, row.reference, row.done_on) for row in rows]
+    return [DoneWork(row.number, row.title, row.reference, row.done_on, row.left) for row in rows]
 
 
 async def deferred(ctx: Ctx, aircraft_id: UUID) -> list[Deferred]:
@@ -118,7 +128,7 @@ async def _life(ctx: Ctx, component: Component) -> tuple[int, int]:
     if row is None:
         return component.opening_minutes, component.opening_cycles
     last, minutes, cycles = row
-    if last.removed_on is not None:
+    if last.removed_component_minutes is not None and last.removed_component_cycles is not None:
         return last.removed_component_minutes, last.removed_component_cycles
     return (
         last.component_minutes + minutes - last.aircraft_minutes,

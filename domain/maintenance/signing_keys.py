@@ -107,7 +107,7 @@ async def _current(ctx: Ctx) -> SigningKey | None:
     return await ctx.session.scalar(_all(ctx).where(SigningKey.retired_at.is_(None)))
 
 
-def _all(ctx: Ctx) -> Select[tuple[SigningKey]]:
+def _all(ctx: Ctx) -> Select[SigningKey]:
     return select(SigningKey).where(SigningKey.org_id == ctx.actor.org_id)
 
 

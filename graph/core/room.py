@@ -38,8 +38,9 @@ def merge(rooms: Iterable[Room]) -> Room:
         merged.public_queries.extend(room.public_queries)
         merged.mutations.extend(room.mutations)
         merged.subscriptions.extend(room.subscriptions)
-    for kind in ([*merged.queries, *merged.public_queries], merged.mutations, merged.subscriptions):
-        names = [item.name for item in kind]
+    queries = [*(item.name for item in merged.queries), *(item.name for item in merged.public_queries)]
+    mutations, subscriptions = [item.name for item in merged.mutations], [item.name for item in merged.subscriptions]
+    for names in (queries, mutations, subscriptions):
         if doubled := {name for name in names if names.count(name) > 1}:
             raise TypeError(f"root fields defined twice: {', '.join(sorted(doubled))}")
     return merged

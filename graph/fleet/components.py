@@ -42,7 +42,7 @@ def since_new(component: Any, unit: str) -> Any:
     ComponentRow,
     prefix="cmp",
     requires=Permission.FLEET_READ,
-    default_order=("partNumber", "serialNumber"),
+    default_order=("partNumber",),
     logged=True,
 )
 class Component:

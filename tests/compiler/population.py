@@ -23,7 +23,7 @@ from db.identity.organizations import Organization
 from db.identity.roles import Role
 from db.identity.sessions import Session
 from db.identity.users import User
-from tests.compiler import population_quality, population_workforce
+from tests.compiler import population_maintenance, population_quality, population_workforce
 
 ORGS = (UUID(int=0xA001), UUID(int=0xA002))
 NAMES = ["Ada", "Bø", "Chen", "ada", "Zoë", 'Quote " and \\ slash', "Tab\there", "日本"]
@@ -44,13 +44,25 @@ def stamped(rng: random.Random) -> dict[str, Any]:
 
 async def populate(engine: AsyncEngine) -> None:
     """Inserts as the owner of the database, past commands and policies: this is data to read, not to trust."""
+    from tests.compiler.population_releases import releases  # they build on this module
+    from tests.compiler.population_work import work
 
     rng = random.Random(7)
     async with engine.begin() as connection:
         await _add(connection, User, [_user(rng, number) for number in range(14)])
         for index, org in enumerate(ORGS):
             await _identity(connection, rng, org, index)
-            await _fleet(connection, rng, org, index)
+            aircraft = await _fleet(connection, rng, org, index)
+            chance = random.Random(10 + index)
+            await population_maintenance.populate(
+                partial(_add, connection),
+                chance,
+                org,
+                lambda prefix, n, index=index: uid(index, population_maintenance.KINDS[prefix], n),
+                [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)],
+                aircraft,
+                partial(moment, chance),
+            )
             own = random.Random(index)
             await population_workforce.populate(
                 partial(_add, connection),
@@ -61,6 +73,8 @@ async def populate(engine: AsyncEngine) -> None:
                 [uid(index, 6, n) for n in range(3)],
                 partial(moment, own),
             )
+            await work(connection, org, index)
+            await releases(connection, org, index)
             await _collaboration(connection, rng, org, index)
             await _events(connection, rng, org, index)
             await _notifications(connection, rng, org, index)
@@ -93,6 +107,7 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
                 "time_zone": ["Europe/Berlin", "America/St_Johns"][index],
                 "event_retention_months": [None, 24][index],
                 "finding_days": [90, 60][index],
+                "utilisation_window_days": [90, 730][index],
                 **stamped(rng),
             }
         ],
@@ -143,7 +158,7 @@ async def _identity(connection: AsyncConnection, rng: random.Random, org: UUID, 
     await _add(connection, Session, [{**each, "end_reason": each["ended_at"] and "SIGNED_OUT"} for each in sessions])
 
 
-async def _fleet(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> None:
+async def _fleet(connection: AsyncConnection, rng: random.Random, org: UUID, index: int) -> list[dict[str, Any]]:
     types = [
         {
             "id": uid(index, 6, n),
@@ -177,6 +192,7 @@ async def _fleet(connection: AsyncConnection, rng: random.Random, org: UUID, ind
     await _add(connection, Aircraft, aircraft)
     entries = [_entry(rng, org, index, n, aircraft) for n in range(80)]
     await _add(connection, UtilisationEntry, entries)
+    return aircraft
 
 
 def _entry(rng: random.Random, org: UUID, index: int, n: int, aircraft: list[dict[str, Any]]) -> dict[str, Any]:
@@ -321,9 +337,9 @@ async def _notifications(connection: AsyncConnection, rng: random.Random, org: U
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
-    kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS | population_quality.KINDS
-    kinds |= {"wo": 40, "tc": 41, "so": 42, "df": 43, "dl": 44}
-    kinds |= {"crs": 45, "rvk": 46, "ns": 47, "sk": 48}
+    kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS | population_quality.KINDS | population_maintenance.KINDS
+    kinds |= {"wo": 60, "tc": 61, "so": 62, "df": 63, "dl": 64}
+    kinds |= {"crs": 65, "rvk": 66, "ns": 67, "sk": 68}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]

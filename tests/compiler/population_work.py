@@ -16,7 +16,7 @@ from db.maintenance.work_orders import WorkOrder, WorkOrderStatus
 from db.workforce.authorisations import Authorisation
 from tests.compiler.population import NAMES, START, moment, stamped, uid
 
-WORK_ORDER, CARD, SIGN_OFF, DEFECT, DEFERRAL = range(40, 45)
+WORK_ORDER, CARD, SIGN_OFF, DEFECT, DEFERRAL = range(60, 65)
 FIRST = date(2026, 1, 28)
 
 

@@ -25,7 +25,7 @@ NO_FLEET = ALL - {Permission.FLEET_READ.value}
 
 
 async def events(world: World, selection: str, *, permissions: frozenset[str] = ALL, where: str = "{}") -> list[Any]:
-    document = f"{{ events(first: 50, orderBy: [{{sequence: ASC}}], where: {where}) {{ nodes {{ {selection} }} }} }}"
+    document = f"{{ events(first: 100, orderBy: [{{sequence: ASC}}], where: {where}) {{ nodes {{ {selection} }} }} }}"
     nodes: list[Any] = (await world.data(document, who=actor(permissions=permissions)))["events"]["nodes"]
     return nodes
 
@@ -70,7 +70,7 @@ async def test_what_is_there_does_not_depend_on_what_is_asked_of_it(world: World
 )
 async def test_a_type_that_the_actor_may_not_see_is_hidden(world: World, selection: str) -> None:
     """Through the interface its objects are null, exactly like those that are gone."""
-    document = f"{{ events(first: 50) {{ nodes {{ targetType target {{ {selection} }} }} }} }} "
+    document = f"{{ events(first: 100) {{ nodes {{ targetType target {{ {selection} }} }} }} }} "
     document += "fragment N on Node { id }" if selection == "...N" else ""
     found = (await world.data(document, who=actor(permissions=NO_FLEET)))["events"]["nodes"]
     fleet = [each["target"] for each in found if each["targetType"] in ("ac", "at", "ut")]

@@ -20,9 +20,13 @@ from tests.compiler.conftest import World, actor
 SHORT = {"organizations", "feedChannels", "sessions", "roles", "departments", "members", "users", "aircraftTypes"}
 
 
+# What follows from other records alone is worked out whole: no index knows when something will be due (ADR 17).
+WORKED_OUT = {"dueItems", "aircraftDirectives"}
+
+
 def cases() -> Iterator[tuple[str, str]]:
     for root in build_schema().roots.values():
-        if root.kind == "many" and root.target is not None:
+        if root.kind == "many" and root.target is not None and root.name not in WORKED_OUT:
             yield root.name, ""
             for field in root.target.fields.values():
                 if isinstance(field, Scalar) and field.order:

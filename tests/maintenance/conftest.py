@@ -1,4 +1,4 @@
-"""An organization of its own, with people who may sign, for every test of maintenance."""
+"""An organization of its own for every test of maintenance; with a crew, also people who may sign."""
 
 import httpx
 import pytest
@@ -8,6 +8,9 @@ from runtime.settings import Settings
 from tests.factories import work
 from tests.factories.api import Api
 from tests.factories.work import Crew
+from tests.fleet.conftest import actor, api, owner, stranger
+
+__all__ = ["actor", "api", "crew", "owner", "planner", "stranger"]
 
 
 @pytest.fixture

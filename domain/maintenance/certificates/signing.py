@@ -4,6 +4,7 @@ It has no appearance, so that nothing has to be drawn into the PDF/A; the sheet 
 """
 
 import io
+from typing import Any
 
 from asn1crypto.keys import PrivateKeyInfo
 from asn1crypto.x509 import Certificate
@@ -21,12 +22,11 @@ FIELD = "Release"
 
 def sign(pdf: bytes, material: Material, *, reason: str, name: str) -> bytes:
     """The PDF with its signature behind it. `name` is the signatory's, as readers show it."""
-    store = SimpleCertificateStore()
-    store.register_multiple([_asn1(item) for item in material.chain])
+    store: Any = SimpleCertificateStore  # which has no types
     signer = SimpleSigner(
         signing_cert=_asn1(material.certificate),
         signing_key=PrivateKeyInfo.load(der(material.key)),
-        cert_registry=store,
+        cert_registry=store.from_certs([_asn1(item) for item in material.chain]),
     )
     meta = PdfSignatureMetadata(
         field_name=FIELD,

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import segno
@@ -15,7 +15,7 @@ from domain.maintenance.certificates import fonts
 from domain.maintenance.certificates.sheet import Sheet
 
 TEMPLATES = Path(__file__).parent / "templates"
-STANDARD = "a-3b"
+STANDARD: Final = "a-3b"
 CODE_ERROR_CORRECTION = "m"  # a print may be stained: 15 % of the code may be unreadable
 LOGOS = {"image/png": "logo.png", "image/jpeg": "logo.jpg", "image/webp": "logo.webp"}
 

@@ -11,7 +11,7 @@ from db.fleet.aircraft_types import AircraftType
 from db.maintenance.programme import AircraftProgramme, Programme, ProgrammeTask
 from domain.context import Ctx
 from domain.entities import access, change, unique, unreferenced
-from domain.errors import ErrorCode, UserErrors, refuse
+from domain.errors import ErrorCode, NotFoundError, UserErrors, refuse
 from domain.fleet.rules import components as dates
 from domain.fleet.rules import texts
 from domain.fleet.rules.refusals import Refusals
@@ -122,7 +122,9 @@ async def follow(ctx: Ctx, *, aircraft_id: UUID, programme_id: UUID, since: date
 async def leave(ctx: Ctx, followed_id: UUID) -> UUID:
     """The programme's tasks are no longer due on the aircraft; what was done stays."""
     ctx.check(Permission.PROGRAMME_MANAGE)
-    found = await access(ctx, AircraftProgramme, followed_id, "followed programme")
+    found = await find(ctx, AircraftProgramme, followed_id)
+    if found is None:
+        raise NotFoundError("There is no such followed programme.")
     before = snapshot(found, FOLLOWS)
     await ctx.session.delete(found)
     await ctx.session.flush()

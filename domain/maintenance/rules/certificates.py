@@ -87,12 +87,13 @@ class Airframe:
 
 @dataclass(frozen=True)
 class DoneWork:
-    """A task card that was closed. `done_on` is the day of its last signature."""
+    """A task card that was closed. `done_on` is the day of its last signature; `left` is what was not done of it."""
 
     number: int
     title: str
     reference: str | None
     done_on: date | None
+    left: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ def of_aircraft(
                 "title": card.title,
                 "reference": card.reference,
                 "doneOn": card.done_on.isoformat() if card.done_on else None,
+                "notDone": card.left,
             }
             for card in work
         ],

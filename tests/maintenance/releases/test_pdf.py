@@ -69,7 +69,8 @@ def crs() -> dict:
         head(CertificateForm.CRS, "CRS-000042"),
         Order(12, "A-check"),
         Airframe("CS-TAC", "Airbus", "A320-214", "2233", 1_735_602, 14_001),
-        [DoneWork(number, f"Inspected by {name}", "05-20-00", date(2026, 11, 20)) for number, name in enumerate(NAMES)],
+        [DoneWork(number, f"Inspected by {name}", "05-20-00", date(2026, 11, 20)) for number, name in enumerate(NAMES)]
+        + [DoneWork(8, "Change tyre", None, None, "The right one")],
         [Deferred(9, "Reading light 3A", "C", "33-20-01", "2026-12-01")],
         Remarks(limitations="No RVSM.\nDay VFR only.", remarks="No font has \U00012000 and \U0001f642"),
     )
@@ -138,7 +139,16 @@ def test_it_is_rendered_in_every_script() -> None:
     text = "".join(page.get_textpage().get_text_range() for page in document)
     for name in NAMES[:3] + NAMES[4:]:
         assert name in text
-    for part in ("CRS-000042", "CS-TAC", "28926:42", "No RVSM.", "Day VFR only.", "33-20-01", "SKY-C-014"):
+    for part in (
+        "CRS-000042",
+        "CS-TAC",
+        "28926:42",
+        "Card 8: The right one",
+        "No RVSM.",
+        "Day VFR only.",
+        "33-20-01",
+        "SKY-C-014",
+    ):
         assert part in text
     # What no font has is named by its number; the data that is attached has it as it is.
     assert "U+12000" in text

@@ -68,7 +68,10 @@ def test_a_certificate_of_release_to_service() -> None:
         replace(HEAD, supersedes="CRS-000003"),
         Order(12, "A-check"),
         Airframe("CS-TAC", "Airbus", "A320-214", "2233", 1_735_602, 14_001),
-        [DoneWork(1, "Lubricate the doors", "52-11-00", date(2026, 2, 27)), DoneWork(2, "Change tyre", None, None)],
+        [
+            DoneWork(1, "Lubricate the doors", "52-11-00", date(2026, 2, 27)),
+            DoneWork(2, "Change tyre", None, None, "Right side"),
+        ],
         [Deferred(9, "Reading light", "C", "33-20-01", "2026-03-10")],
         Remarks(limitations="No RVSM"),
     )
@@ -85,7 +88,7 @@ def test_a_certificate_of_release_to_service() -> None:
         "totalHours": "28926:42",
         "totalCycles": 14_001,
     }
-    assert [card["doneOn"] for card in made["work"]] == ["2026-02-27", None]
+    assert [(card["doneOn"], card["notDone"]) for card in made["work"]] == [("2026-02-27", None), (None, "Right side")]
     assert made["deferredDefects"][0]["due"] == "2026-03-10"
     assert (made["limitations"], made["incompleteWork"], made["remarks"]) == ("No RVSM", None, None)
     # The day is the organization's: in Berlin it is March already.
