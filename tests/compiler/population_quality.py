@@ -50,7 +50,7 @@ async def populate(
     for model, rows in ((Audit, audits), (AuditChecklistItem, items), (Finding, findings), (CorrectiveAction, actions)):
         await add(model, [{"org_id": org, **row, **stamped(rng)} for row in rows])
     subjects = [("fnd", uid(index, FINDING, 0)), ("cap", uid(index, ACTION, 1)), ("ac", uid(index, 7, 0))]
-    subjects += [("fnd", uid(index, FINDING, 999)), ("fnd", uid(1 - index, FINDING, 0))]  # gone, and somebody else's
+    subjects += [("fnd", uid(index, FINDING, 999)), ("xx", uid(index, 7, 0))]  # what is gone, and of no type
     await add(
         ReminderSent, [_reminder(rng, n, org, subjects, people) | {"id": uid(index, REMINDER, n)} for n in range(20)]
     )

@@ -222,10 +222,9 @@ async def test_a_level_1_finding_and_another_level(db: Database, crew: Crew) -> 
     assert await manager.refusals(CLASSIFY, input=lower) == [("NOT_ALLOWED", ["input", "id"])]
 
 
-async def test_every_refusal_has_its_path(crew: Crew) -> None:
+async def test_every_refusal_of_a_plan_has_its_path(crew: Crew) -> None:
     api = crew.api(crew.quality)
     audit = await planned(api, crew)
-    first = audit["checklist"]["nodes"][0]["id"]
     wrong = {
         "reference": "AUD-2026-07",
         "title": " ",
@@ -259,14 +258,22 @@ async def test_every_refusal_has_its_path(crew: Crew) -> None:
     empty = await planned(api, crew, reference="AUD-9", checklist=[])
     assert await api.refusals(START, id=empty["id"]) == [("NOT_ALLOWED", ["id"])]
     assert (await api.done(DELETE, id=empty["id"], v=1))["deletedId"] == empty["id"]
-    # Questions until they are answered; answers only from who is independent, and only of this audit.
+    removed = f"mutation ($id: ID!) {{ deleteDepartment(id: $id, expectedVersion: 1) {{ deletedId {ERRORS} }} }}"
+    assert await api.refusals(removed, id=f"dep_{crew.workshop}") == [("IN_USE", ["id"])]
+
+
+async def test_every_refusal_of_a_checklist_has_its_path(crew: Crew) -> None:
+    """Questions until they are answered, answers and findings only where they belong."""
+    api = crew.api(crew.quality)
+    audit = await planned(api, crew)
+    first = audit["checklist"]["nodes"][0]["id"]
     asked = {"auditId": audit["id"], "questions": [{"question": "Are they clean?"}]}
     assert (await api.done(ADD, input=asked))["audit"]["checklist"]["totalCount"] == 3
     assert await api.refusals(ADD, input=asked | {"questions": []}) == [("REQUIRED", ["input", "questions"])]
     change = {"id": first, "expectedVersion": 1, "question": "Are all tools accounted for?", "requirement": None}
     assert (await api.done(CHANGE, input=change))["item"]["version"] == 2
     await api.done(START, id=audit["id"])
-    foreign = copy["checklist"]["nodes"][0]["id"]
+    foreign = (await planned(api, crew, reference="AUD-8"))["checklist"]["nodes"][0]["id"]
     answers = [{"itemId": each, "result": "CONFORMS"} for each in (first, first, foreign)]
     assert sorted(await api.refusals(ANSWER, input={"auditId": audit["id"], "answers": answers})) == [
         ("INVALID", ["input", "answers", "1", "itemId"]),
@@ -297,8 +304,6 @@ async def test_every_refusal_has_its_path(crew: Crew) -> None:
         ("REQUIRED", ["input", "description"]),
         ("REQUIRED", ["input", "title"]),
     ]
-    removed = f"mutation ($id: ID!) {{ deleteDepartment(id: $id, expectedVersion: 1) {{ deletedId {ERRORS} }} }}"
-    assert await api.refusals(removed, id=f"dep_{crew.workshop}") == [("IN_USE", ["id"])]
 
 
 async def test_another_organizations_and_missing_permissions(db: Database, crew: Crew) -> None:

@@ -1,27 +1,40 @@
 """The runner of reminders: from what is due to what people are told."""
 
 import asyncio
+import json
+import re
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+import pytest
+from click.testing import Result
 from sqlalchemy import func, select, update
-from uuid_utils.compat import uuid7
+from typer.testing import CliRunner
 
 from db.events import outbox
 from db.identity.organizations import Organization
+from db.maintenance.defects import MelCategory
+from db.maintenance.directives import DirectiveKind
 from db.quality.findings import FindingLevel
 from db.quality.reminders import ReminderSent
 from db.session import Database
-from db.workforce.authorisations import Authorisation
-from db.workforce.licences import Licence
+from db.workforce.authorisations import AuthorisationState
+from domain.errors import NotFoundError
+from domain.maintenance import defects, directives
+from domain.maintenance.directives import Range
 from domain.quality import actions, findings
 from domain.reminders import running
 from domain.reminders.running import Outgoing
-from tests.factories import fleet, quality
+from domain.workforce import authorisations
+from runtime.cli import app
+from runtime.settings import Settings
+from tests.factories import fleet, quality, work, workforce
 from tests.factories.events import event
 from tests.factories.notifications import mails, told
 from tests.quality.conftest import Crew
+from workers.service import KEY, options
 
 RAISED = date(2024, 1, 31)
 DUE = date(2024, 4, 30)  # 90 days later, over a leap day
@@ -137,31 +150,68 @@ async def test_it_is_the_day_of_the_organization(db: Database, crew: Crew) -> No
 
 
 async def test_papers_that_expire(db: Database, crew: Crew) -> None:
-    """Authorisations and licences: reminders only, for whoever holds them, while they are members and it counts."""
-    mechanic, lead = crew.mechanic.user_id, crew.lead.user_id
-
-    def licence(user_id: UUID, number: str, expires_on: date | None) -> Licence:
-        return Licence(
-            org_id=crew.org_id, id=uuid7(), user_id=user_id, authority="EASA", number=number, expires_on=expires_on
-        )
-
-    def authorisation(number: str, **values: Any) -> Authorisation:
-        given = {"user_id": mechanic, "privilege": "MECHANIC", "valid_from": date(2023, 1, 1), "expires_on": DUE}
-        return Authorisation(org_id=crew.org_id, id=uuid7(), number=number, **(given | values))
-
-    async with db.tenant(crew.org_id) as session:
-        session.add_all([licence(lead, "66.1", DUE), licence(mechanic, "66.2", None)])
-        session.add_all([authorisation("M-1"), authorisation("M-2", expires_on=None)])
-        session.add(authorisation("M-3", state="REVOKED", state_reason="Left the hangar"))
-        outbox.record(session, event(crew.org_id))
+    """Reminders only, for whoever holds them, while it counts."""
+    boss, mechanic, lead = crew.boss, crew.mechanic.user_id, crew.lead.user_id
+    await workforce.licence(db, boss, lead, number="66.1", issued_on=date(2019, 5, 1), expires_on=DUE)
+    await workforce.licence(db, boss, mechanic)
+    await workforce.authorisation(db, boss, mechanic, number="M-1", expires_on=DUE)
+    await workforce.authorisation(db, boss, mechanic, number="M-2")
+    ended = await workforce.authorisation(db, boss, mechanic, number="M-3", expires_on=DUE)
+    async with fleet.command(db, boss) as ctx:
+        await authorisations.set_state(ctx, ended, state=AuthorisationState.REVOKED, reason="Left the hangar")
+    course = await workforce.course(db, boss, code="HF", name="Human factors", validity_months=24)
+    for day in (date(2020, 4, 30), date(2022, 4, 30)):  # the later one counts
+        await workforce.training(db, boss, mechanic, course, completed_on=day)
+    papers = [
+        ("Authorisation M-1 of Pat Doe", mechanic),
+        ("Licence EASA DE 66.1 of Pat Doe", lead),
+        ("Training HF “Human factors” of Pat Doe", mechanic),
+    ]
     heard = []
     for days in (-61, -60, -31, -30, -7, 0, 1, 30):
         heard += [(days, each.text, each.people) for each in await on(db, crew, DUE + timedelta(days=days))]
     assert heard == [
-        (days, f"{what} of Pat Doe expires on 2024-04-30: in {-days} days.", (whom,))
+        (days, f"{what} expires on 2024-04-30: in {-days} days.", (whom,))
         for days in (-60, -30, -7)
-        for what, whom in (("Authorisation M-1", mechanic), ("Licence EASA 66.1", lead))
+        for what, whom in papers
     ]
+
+
+async def test_what_maintenance_must_not_miss(db: Database, settings: Settings) -> None:
+    """A day by the calendar; a forecast that moves with what is flown, and says nothing twice; a deferred defect."""
+    crew = await work.crew(db, settings)
+    planner, certifier = crew.planner, (await work.actors(db, crew))["certifier"]
+    now = datetime.now(UTC)
+    today = now.date()
+
+    async def sent(later: int = 0) -> dict[str, int]:
+        found = await running.run_in(db, crew.org_id, now=now + timedelta(days=later))
+        return {each.text.partition(" on ")[0].partition(" of ")[0]: each.step for each in found}
+
+    async def directive(number: str, **within: int) -> None:
+        given = {"kind": DirectiveKind.AD, "title": "Slats", "issuer": "EASA", "applicability": [Range(crew.type_id)]}
+        async with fleet.command(db, planner) as ctx:
+            await directives.create(ctx, number=number, effective_on=today - timedelta(days=10), **given, **within)
+
+    async def flown(minutes: int, days_ago: int) -> None:
+        day = today - timedelta(days=days_ago)
+        await fleet.flight(db, planner, crew.aircraft_id, flown_on=day, minutes=minutes, cycles=1)
+
+    await flown(600, 5)  # 600 minutes of the last 90 days
+    await directive("2026-0001", within_days=40)
+    await directive("2026-0002", within_minutes=900)  # 300 are left: 45 days
+    async with fleet.command(db, certifier) as ctx:
+        defect = await defects.report(ctx, aircraft_id=crew.aircraft_id, description="Slat light")
+        await defects.defer(ctx, defect, category=MelCategory.C, mel_item="27-80-01")
+    assert await sent() == {"Directive 2026-0001": -30, "Directive 2026-0002": -60, "Defect 1": -30}
+    await flown(60, 4)  # 240 of them: 32 days
+    assert await sent() == {}
+    await flown(60, 3)  # 180 of them: 22 days
+    assert await sent() == {"Directive 2026-0002": -30}
+    [overdue] = await running.run_in(db, crew.org_id, now=now + timedelta(days=11))
+    assert (overdue.step, set(overdue.people)) == (1, {certifier.user_id, crew.owner.user_id})
+    assert overdue.text.startswith("Defect 1 of D-")
+    assert "deferred under MEL 27-80-01 (C), had to be rectified by" in overdue.text
 
 
 async def test_all_organizations_or_one(db: Database, crew: Crew) -> None:
@@ -179,3 +229,30 @@ async def test_all_organizations_or_one(db: Database, crew: Crew) -> None:
         "people": ["Pat Doe"],
     }
     assert slug not in {each.organization for each in await running.run(db, now=noon(DUE), dry_run=True)}
+    with pytest.raises(NotFoundError, match="no organization 'nobody'"):
+        await running.run(db, slug="nobody")
+
+
+async def test_the_command_and_the_worker(
+    db: Database, crew: Crew, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_finding(db, crew)
+    async with db.tenant(crew.org_id) as session:
+        slug = (await session.scalars(select(Organization.slug).where(Organization.id == crew.org_id))).one()
+    monkeypatch.setattr("runtime.settings.settings", lambda: settings)
+
+    async def command(*arguments: str) -> Result:
+        return await asyncio.to_thread(CliRunner().invoke, app, ["reminders", "run", *arguments])
+
+    shown = await command("--organization", slug, "--dry-run")
+    assert (shown.exit_code, shown.stderr) == (0, "1 would go out.\n")
+    assert re.fullmatch(rf"{slug}: Finding 1 “.*” had to be closed by .* ago\. -> (Pat Doe(, )?){{3}}\n", shown.stdout)
+    sent = await command("--organization", slug, "--json")
+    [only] = json.loads(sent.stdout)
+    assert (only["organization"], only["rule"], only["step"]) == (slug, "FINDING", 14)
+    assert (await command("--organization", slug)).stdout == ""
+    # The worker's, every hour: what is new by then.
+    await a_finding(db, crew)
+    [hourly] = [job for job in options(settings)["cron_jobs"] if job.hour is None]
+    await hourly.coroutine({KEY: SimpleNamespace(db=db)})
+    assert await went_out(db, crew) == 2
