@@ -118,7 +118,9 @@ async def update(ctx: Ctx, component_id: UUID, *, expected_version: int, changes
     refusals = Refusals()
     values = _checked(refusals, dict(changes), await today(ctx))
     last = await installations.last_of(ctx, found.id)
-    opened = {name: values[name] for name in ("opening_minutes", "opening_cycles") if name in values}
+    opened: dict[str, int | None] = {
+        name: values[name] for name in ("opening_minutes", "opening_cycles") if name in values
+    }
     if any(getattr(found, name) != value for name, value in opened.items()):
         _check_opening(refusals, found, last, opened)
     months = values.get("life_limit_months", found.life_limit_months)
