@@ -5,16 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.session import Database
-from runtime.settings import Settings
 from tests.factories import work
 from tests.factories.work import Crew
-from tests.tables import disagreements
-
-TABLES = {"work_orders", "task_cards", "sign_offs", "defects", "deferrals"}
-
-
-async def test_models_and_migrations_agree(settings: Settings) -> None:
-    assert await disagreements(settings, TABLES | {"accomplishments", "directive_entries"}) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from db.maintenance.programme import Rebasing
 
 HOUR = 60
-IN_WINDOW = {"rebasing": Rebasing.FROM_DUE_WHEN_IN_WINDOW}
+IN_WINDOW: dict[str, Any] = {"rebasing": Rebasing.FROM_DUE_WHEN_IN_WINDOW}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def task(code: str, title: str, *, component: bool = False, **values: Any) -> Ta
 
 def check(code: str, title: str, hours: int, months: int) -> Task:
     """A letter check: a tenth of its hours, and a week for each four months, may be over or under."""
-    tolerance = {"tolerance_minutes": hours * HOUR // 10, "tolerance_days": 7 * max(1, months // 4)}
+    tolerance: dict[str, Any] = {"tolerance_minutes": hours * HOUR // 10, "tolerance_days": 7 * max(1, months // 4)}
     return task(code, title, interval_minutes=hours * HOUR, interval_months=months, **tolerance, **IN_WINDOW)
 
 
