@@ -336,14 +336,8 @@ async def _notifications(connection: AsyncConnection, rng: random.Random, org: U
 
 def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds = {"mem": 2, "dep": 3, "dpm": 4, "rol": 5, "at": 6, "ac": 7, "ut": 8, "ev": 9, "ses": 10, "ea": 11}
-<<<<<<< HEAD
     kinds |= {"fm": 13, "prs": 14} | population_workforce.KINDS | population_maintenance.KINDS
     kinds |= population_quality.KINDS
-=======
-    kinds |= (
-        {"fm": 13, "prs": 14} | population_workforce.KINDS | population_quality.KINDS | population_maintenance.KINDS
-    )
->>>>>>> amo-suite
     kinds |= {"wo": 60, "tc": 61, "so": 62, "df": 63, "dl": 64}
     kinds |= {"crs": 65, "rvk": 66, "ns": 67, "sk": 68}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
