@@ -339,8 +339,8 @@ def _targets(org: UUID, index: int) -> list[tuple[str, UUID]]:
     kinds |= (
         {"fm": 13, "prs": 14} | population_workforce.KINDS | population_maintenance.KINDS | population_quality.KINDS
     )
-    kinds |= {"wo": 40, "tc": 41, "so": 42, "df": 43, "dl": 44}
-    kinds |= {"crs": 45, "rvk": 46, "ns": 47, "sk": 48}
+    kinds |= {"wo": 60, "tc": 61, "so": 62, "df": 63, "dl": 64}
+    kinds |= {"crs": 65, "rvk": 66, "ns": 67, "sk": 68}
     own = [(prefix, uid(index, kind, n)) for prefix, kind in kinds.items() for n in range(2)]
     people = [("usr", uid(0, 1, n)) for n in (index * 6, 13 - index * 13)]
     gone = [("ac", uid(index, 7, 999)), ("xx", uid(index, 7, 0)), ("", uid(index, 7, 0))]
