@@ -48,7 +48,7 @@ async def releases(connection: AsyncConnection, org: UUID, index: int) -> None:
     ]
     await _add(connection, Release, made)
     revoked = [row for row in made if row["status"] == ReleaseStatus.REVOKED]
-    users = [uid(0, 1, number) for number in range(14)]
+    users = [uid(0, 1, number) for number in range(index * 6, index * 6 + 8)]
     await _add(
         connection,
         ReleaseRevocation,
