@@ -40,10 +40,11 @@ async def load(db: Database, actor: Actor) -> None:
             return
         quality = replace(actor, user_id=people["quality"])
         then = Ctx(actor, session).now - timedelta(days=AUDITED_DAYS_AGO)
-        await _audit(Ctx(quality, session, then), Ctx(quality, session), people, places["Base maintenance"])
+        audit = await _audit(Ctx(quality, session, then), people, places["Base maintenance"])
+        await _planned(Ctx(quality, session), people, audit)
 
 
-async def _audit(then: Ctx, now: Ctx, people: dict[str, UUID], department_id: UUID) -> None:
+async def _audit(then: Ctx, people: dict[str, UUID], department_id: UUID) -> UUID:
     """A quarter ago: what was found then is overdue by now, where nobody did anything about it."""
     day = await today(then)
     audit = await audits.plan(
@@ -97,12 +98,18 @@ async def _audit(then: Ctx, now: Ctx, people: dict[str, UUID], department_id: UU
         preventive_action="The register mails the storekeeper 30 days ahead.",
         target_on=day + timedelta(days=80),
     )
+    return audit
+
+
+async def _planned(now: Ctx, people: dict[str, UUID], like: UUID) -> None:
+    """The next one asks what the last one asked."""
+    day = await today(now)
     await audits.plan(
         now,
         reference=f"QA-{day.year}-11",
         title="Line station Faro",
         kind=AuditKind.PRODUCT,
         lead_auditor_id=people["quality"],
-        planned_on=await today(now) + timedelta(days=20),
-        checklist_of=audit,
+        planned_on=day + timedelta(days=20),
+        checklist_of=like,
     )
