@@ -23,14 +23,14 @@ from db.session import Database
 from db.workforce.authorisations import Authorisation, AuthorisationState, Privilege
 from domain.context import Actor, Ctx
 from domain.errors import OperationError, UserErrors
-from domain.maintenance import defects, directives, sign_offs, task_cards, work_orders
+from domain.maintenance import defects, directives, releases, sign_offs, task_cards, work_orders
 from domain.maintenance.directives import Range
 from domain.maintenance.rules.task_cards import PRIVILEGES
 from domain.maintenance.sources import Source
-from domain.permissions import Permission
 from domain.workforce import authorisations
 from tests.factories import identity, work
 from tests.factories.work import Crew
+from tests.maintenance.releases.conftest import set_up
 
 SEQUENCES, THOROUGHLY = 15, 1_000
 WITHIN_DAYS = 4  # the directive is due then
@@ -166,21 +166,8 @@ async def _defer(world: World, person: str, card: int) -> None:
         await defects.defer(world.as_("everyone"), found, category=MelCategory.C, mel_item="33-41-01")
 
 
-async def release(ctx: Ctx, world: World) -> None:
-    """What stands between a work order and its certificate."""
-    ctx.check(Permission.WORK_ORDER_SIGN)
-    today = ctx.now.date()
-    standing = await authorisations.standing(
-        ctx, ctx.actor.user_id or UUID(int=0), Privilege.CERTIFYING_STAFF, world.crew.type_id, today
-    )
-    obstacles = await work_orders.release_obstacles(ctx, world.order, today)
-    if obstacles or standing.reasons:
-        raise UserErrors(*obstacles)
-    await work_orders.mark_released(ctx, world.order)
-
-
 async def _release(world: World, person: str, _card: int) -> None:
-    await release(world.as_(person), world)
+    await releases.release_aircraft(world.as_(person), work_order_id=world.order, said=releases.Texts())
     world.wrong += await what_is_wrong(world, world.people[person])
 
 
@@ -297,6 +284,7 @@ async def world(db: Database, crew: Crew) -> World:
     for privilege in RIGHT:
         made = await work.authorised(db, crew.planner, allrounder.user_id, privilege, crew.type_id)
         held["everyone", privilege] = made
+    await set_up(db, crew)
     now = datetime.now(UTC)
     async with db.tenant(crew.org_id, crew.owner.user_id) as session:
         ctx = Ctx(crew.planner, session, now)
