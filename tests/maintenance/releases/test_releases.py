@@ -91,6 +91,10 @@ def series(**values: Any) -> dict[str, Any]:
     } | values
 
 
+RELEASED = f"""query ($id: ID!) {{ release(id: $id) {{ {SHOWN} history {{ nodes {{ type }} }} }}
+    signingKeys {{ nodes {{ origin subject chain retiredAt }} }} numberSeriesList {{ nodes {{ lastNumber }} }} }}"""
+
+
 async def test_from_the_closed_card_to_the_verified_certificate(
     http: httpx.AsyncClient, db: Database, settings: Settings, crew: Crew, planner: Api
 ) -> None:
@@ -115,36 +119,9 @@ async def test_from_the_closed_card_to_the_verified_certificate(
     assert content["signatory"]["authorisation"] == found["authorisation"]["number"]
 
     assert [result.keys() for result in await run_jobs(db, settings, crew.org_id, times=3)] == [{"document_id"}] * 3
-    query = f"""query ($id: ID!) {{ release(id: $id) {{ {SHOWN} history {{ nodes {{ type }} }} }}
-        signingKeys {{ nodes {{ origin subject chain retiredAt }} }} numberSeriesList {{ nodes {{ lastNumber }} }} }}"""
-    seen = await planner.data(query, id=found["id"])
-    document = seen["release"]["document"]
-    assert document["name"] == "CRS-000001.pdf"
-    assert [node["lastNumber"] for node in seen["numberSeriesList"]["nodes"]] == [1]
-    [key] = seen["signingKeys"]["nodes"]
-    assert (key["origin"], key["retiredAt"]) == ("OWN_CA", None)
-    link = "mutation ($id: ID!) { documentLink(id: $id) { url errors { message } } }"
-    answer = await http.get((await planner.done(link, id=document["id"]))["url"])
-    assert answer.content.startswith(b"%PDF-1.7")
-    (folder := settings.data_dir / "certificate.pdf").write_bytes(answer.content)
-    with pikepdf.open(folder) as pdf:
-        attached = pdf.attachments["certificate.json"].get_file().read_bytes()
-        assert pdf.Root.AcroForm.Fields[0].V.SubFilter == "/ETSI.CAdES.detached"
-    assert orjson.loads(attached) == content
-
+    await _made(http, planner, settings, found)
     path = found["verificationPath"]
-    _, _, number, token = path.split("/")
-    await _looks(http, nobody, path, "GENUINE", 200)
-    assert (await nobody.data(VERIFY, number=number.lower(), token=token))["verifyCertificate"] == "GENUINE"
-    for wrong in ((number, token[:-1] + "!"), ("CRS-000002", token), (number, ""), ("", "ß\U0001f642")):
-        variables = dict(zip(("number", "token"), wrong, strict=True))
-        assert (await nobody.data(VERIFY, **variables))["verifyCertificate"] == "UNKNOWN"
-    # Beside compiled fields it works as well, and it says nothing about anything else.
-    both = (
-        "query ($number: String!, $token: String!) { viewer { id } verifyCertificate(number: $number, token: $token) }"
-    )
-    assert (await planner.data(both, number=number, token=token))["verifyCertificate"] == "GENUINE"
-    assert await nobody.code(both, number=number, token=token) == "UNAUTHENTICATED"
+    await _verified(http, planner, path)
 
     again = await certifier.refusals(RELEASE, input={"workOrderId": order})
     assert again == [("NOT_ALLOWED", ["input", "supersedesId"]), ("NOT_ALLOWED", ["input", "workOrderId"])]
@@ -163,13 +140,48 @@ async def test_from_the_closed_card_to_the_verified_certificate(
     }
     await _looks(http, nobody, second["verificationPath"], "REVOKED", 200)
     third = (await certifier.done(RELEASE, input={"workOrderId": order, "supersedesId": second["id"]}))["release"]
-    first = (await planner.data(query, id=found["id"]))["release"]
+    first = (await planner.data(RELEASED, id=found["id"]))["release"]
     assert (third["number"], first["supersededBy"]["number"]) == ("CRS-000003", "CRS-000002")
     assert first["status"] == "SUPERSEDED"
-    assert (await planner.data(query, id=second["id"]))["release"]["status"] == "REVOKED"
+    assert (await planner.data(RELEASED, id=second["id"]))["release"]["status"] == "REVOKED"
     assert [node["type"] for node in first["history"]["nodes"]] == [
         "release.superseded", "release.certified", "release.created",
     ]  # fmt: skip
+
+
+async def _made(http: httpx.AsyncClient, planner: Api, settings: Settings, found: Any) -> None:
+    """The certificate has its document, with its data in it and a signature."""
+    seen = await planner.data(RELEASED, id=found["id"])
+    document = seen["release"]["document"]
+    assert document["name"] == "CRS-000001.pdf"
+    assert [node["lastNumber"] for node in seen["numberSeriesList"]["nodes"]] == [1]
+    [key] = seen["signingKeys"]["nodes"]
+    assert (key["origin"], key["retiredAt"]) == ("OWN_CA", None)
+    link = "mutation ($id: ID!) { documentLink(id: $id) { url errors { message } } }"
+    answer = await http.get((await planner.done(link, id=document["id"]))["url"])
+    assert answer.content.startswith(b"%PDF-1.7")
+    (folder := settings.data_dir / "certificate.pdf").write_bytes(answer.content)
+    with pikepdf.open(folder) as pdf:
+        attached = pdf.attachments["certificate.json"].get_file().read_bytes()
+        assert pdf.Root.AcroForm.Fields[0].V.SubFilter == "/ETSI.CAdES.detached"
+    assert orjson.loads(attached) == found["content"]
+
+
+async def _verified(http: httpx.AsyncClient, planner: Api, path: str) -> None:
+    """The page and the query say that it is genuine, to who has number and token."""
+    nobody = planner.as_(None)
+    _, _, number, token = path.split("/")
+    await _looks(http, nobody, path, "GENUINE", 200)
+    assert (await nobody.data(VERIFY, number=number.lower(), token=token))["verifyCertificate"] == "GENUINE"
+    for wrong in ((number, token[:-1] + "!"), ("CRS-000002", token), (number, ""), ("", "ß\U0001f642")):
+        variables = dict(zip(("number", "token"), wrong, strict=True))
+        assert (await nobody.data(VERIFY, **variables))["verifyCertificate"] == "UNKNOWN"
+    # Beside compiled fields it works as well, and it says nothing about anything else.
+    both = (
+        "query ($number: String!, $token: String!) { viewer { id } verifyCertificate(number: $number, token: $token) }"
+    )
+    assert (await planner.data(both, number=number, token=token))["verifyCertificate"] == "GENUINE"
+    assert await nobody.code(both, number=number, token=token) == "UNAUTHENTICATED"
 
 
 async def _looks(http: httpx.AsyncClient, nobody: Api, path: str, status: str, code: int) -> None:
