@@ -18,7 +18,7 @@ from domain.errors import ErrorCode, UserErrors, refuse
 from domain.maintenance.certificates import keys
 from domain.maintenance.certificates.keys import Material
 from domain.permissions import Permission
-from runtime.sealing import sealer
+from runtime.sealing import SealError, sealer
 
 PREFIX = "sk"
 RENEW_BEFORE = timedelta(days=90)
@@ -112,7 +112,14 @@ def _all(ctx: Ctx) -> Select[SigningKey]:
 
 
 def _opened(ctx: Ctx, row: SigningKey) -> Material:
-    private = sealer(ctx.settings).open(row.sealed, _place(ctx, row.id))
+    try:
+        private = sealer(ctx.settings).open(row.sealed, _place(ctx, row.id))
+    except SealError:
+        message = (
+            f"The signing key {row.fingerprint[:16]} was sealed with an encryption key that this server does not have:"
+            " its operator has to add that key to ENCRYPTION_KEYS, or somebody imports another signing key."
+        )
+        raise refuse(ErrorCode.NOT_ALLOWED, message) from None
     return keys.restored(row.certificate, row.chain, private)
 
 

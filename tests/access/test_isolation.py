@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from graphql import GraphQLObjectType, get_named_type
@@ -22,6 +23,8 @@ from tests.compiler.population import ORGS, uid
 
 US, THEM = ORGS
 ONE_OF_US = actor(US, person=2)
+BLANK = "zz_0"
+WRONG = re.compile(r"(zz_[0-9a-f-]+)' is not an id of the expected type: it must begin with '([a-z]+)_'")
 ID = re.compile(r"\b([a-z]+_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
 
 
@@ -120,19 +123,45 @@ async def test_filters_by_ids_of_another_organization_find_nothing(locked: Place
         assert answer["data"][name] == {"totalCount": 0, "nodes": []}, name
 
 
+def with_ids(called: str, foreign: dict[str, list[str]], expected: dict[str, str]) -> str:
+    """The call with an id of the other organization wherever it is known which type is expected there."""
+    for place, prefix in expected.items():
+        called = called.replace(place, foreign.get(prefix, [f"{prefix}_{UUID(int=0)}"])[0])
+    return called
+
+
 async def test_no_mutation_changes_another_organization(locked: Place) -> None:
+    """Each mutation is asked until all of its arguments have ids of the types that its refusals ask for; where any type
+    will do, with one of each."""
     mutation = locked.platform.schema.core.mutation_type
     assert mutation
     foreign = await foreign_ids(locked)
+    every = {text for texts in foreign.values() for text in texts}
     before = await locked.rows(THEM)
+    reached = set()
+
+    async def ask(called: str) -> dict[str, Any]:
+        answer = await locked.ask(f"mutation {{ {called} {{ __typename errors {{ code }} }} }}", ONE_OF_US)
+        assert not every & set(ID.findall(json.dumps(answer.get("data")))), (called, answer)
+        assert "INTERNAL" not in [error["extensions"]["code"] for error in answer.get("errors", ())], (called, answer)
+        return answer
+
     for name, field in mutation.fields.items():
-        for texts in foreign.values():
-            for called in {call(name, field, texts[0], everything=optional) for optional in (False, True)}:
-                answer = await locked.ask(f"mutation {{ {called} {{ __typename errors {{ code }} }} }}", ONE_OF_US)
-                assert not set(ID.findall(json.dumps(answer.get("data")))) & set(texts), (called, answer)
-                codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
-                assert "INTERNAL" not in codes, (called, answer)
+        for optional in (False, True):
+            blank = call(name, field, BLANK, everything=optional)
+            for number in range(1, blank.count(f'"{BLANK}"') + 1):
+                blank = blank.replace(f'"{BLANK}"', f'"zz_{UUID(int=number)}"', 1)
+            expected: dict[str, str] = {}
+            while wrong := WRONG.search(json.dumps(await ask(with_ids(blank, foreign, expected)))):
+                assert wrong[1] not in expected, (name, wrong)
+                expected[wrong[1]] = wrong[2]
+            reached |= set(expected.values())
+            if "zz_" in (left := with_ids(blank, foreign, expected)):
+                for texts in foreign.values():
+                    await ask(re.sub(r"zz_[0-9a-f-]+", texts[0], left))
     assert await locked.rows(THEM) == before
+    # The test looks where it says: at least at what can be changed by its id.
+    assert {"ac", "dep", "mem", "wo", "tc", "crs"} <= reached
 
 
 async def test_the_tables_have_row_level_security(place: Place) -> None:
