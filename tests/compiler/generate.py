@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,6 +47,7 @@ class Generator:
     definitions: list[str] = field(default_factory=list)
     fragments: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
+    preferred: Set[tuple[str, str]] = frozenset()  # (type, field) of edges that filters should follow
 
     def operation(self) -> tuple[str, dict[str, Any]]:
         roots = [root for root in self.built.roots.values() if root.target is None or self.open(root.target)]
@@ -231,7 +233,7 @@ class Generator:
         order_by = self.order_by(item) if self.chance(0.6) else None
         if order_by:
             arguments.append(f"orderBy: {self.argument(f'[{item.name}Order!]', order_by)}")
-        if self.chance(0.5):
+        if self.preferred or self.chance(0.5):
             arguments.append(f"where: {self.argument(f'{item.name}Filter', self.where(item, 2))}")
         if self.chance(0.7):
             size = self.random.choice([0, 1, 2, 3, 7, 50])
@@ -270,14 +272,15 @@ class Generator:
         for found in self.random.sample(fields, min(len(fields), self.random.randint(0, 2))):
             made[found.name] = self.condition(item, found)
         edges = [f for f in item.fields.values() if isinstance(f, ToOne | ToMany) and self.may(f)]
-        if depth and edges and self.chance(0.3):
-            edge = self.random.choice(edges)
+        asked = [f for f in edges if (f"{item.name}Filter", f.name) in self.preferred]
+        if depth and edges and (asked or self.chance(0.3)):
+            edge = self.random.choice(asked or edges)
             inside = self.where(self.built.registry.by_name[edge.target], depth - 1)
             made[edge.name] = inside if isinstance(edge, ToOne) else {self.random.choice(["some", "none"]): inside}
         if any(self.may(found) for found in item.searched) and self.chance(0.3):
             made["search"] = self.searched(item)
         anys = [f for f in item.fields.values() if isinstance(f, ToAny) and self.members(f)]
-        if depth and anys and self.chance(0.3):
+        if depth and anys and self.chance(0.3 if not self.preferred else 0.8):
             edge_to = self.random.choice(anys)
             member = self.random.choice(self.members(edge_to))
             made[edge_to.name] = {member_key(member.name): self.where(member, depth - 1)}

@@ -49,6 +49,7 @@ async def seen(world: World, built: BuiltSchema, fields: set[tuple[str, str]], e
         if not missing and collected.arguments >= ARGUMENTS:
             break
         generator = Generator(built, reference, random.Random(seed), actor().permissions)
+        generator.preferred = entries - collected.entries if seed % 3 else frozenset()
         targets = [root for root in built.roots.values() if root.target]
         wanted = [root for root in targets if belongs(root.target.name) & missing]
         # What has no root field of its own is reached through those that lead to it.

@@ -14,14 +14,13 @@ from domain.context import Actor, Ctx
 from domain.events.cursors import Cursors
 from domain.events.reading import read_head
 from domain.permissions import Permission
-from graph import events, identity
 from graph.compiler.projection import column, projection
 from graph.context import Platform
 from graph.core.followed import Select, followed
 from graph.core.room import Room, merge
 from graph.events.changed import changed
 from graph.operations import Caller, OperationRequest
-from graph.schema import BuiltSchema
+from graph.schema import BuiltSchema, build_schema, rooms
 from runtime.settings import Settings
 from tests.factories.events import until
 from tests.factories.identity import Person, actor, organization, owner, person
@@ -81,7 +80,7 @@ class World:
 @pytest.fixture
 async def world(own: Database, fresh_settings: Settings) -> AsyncIterator[World]:
     me = await owner(own, fresh_settings)
-    platform = Platform(fresh_settings, BuiltSchema(merge([identity.ROOM, events.ROOM])))
+    platform = Platform(fresh_settings, build_schema())
     await platform.start()
     yield World(platform, me, await actor(own, me))
     await platform.close()
@@ -208,7 +207,7 @@ async def test_what_depends_on_the_person_is_shared_with_nobody(own: Database, f
     """What a row predicate hides is not told, and each person has a rendering of their own."""
     me = await owner(own, fresh_settings)
     other = await person(own, fresh_settings, me.org_id)
-    room = merge([identity.ROOM, events.ROOM, Room(projections=[OwnPlace], subscriptions=[changed(OwnPlace)])])
+    room = merge([rooms(), Room(projections=[OwnPlace], subscriptions=[changed(OwnPlace)])])
     platform = Platform(fresh_settings, BuiltSchema(room))
     await platform.start()
     mine, theirs = await actor(own, me), await actor(own, other)
@@ -239,7 +238,7 @@ def own_events(actor: Actor) -> Select:
 async def test_a_personal_subscription_knows_its_person(own: Database, fresh_settings: Settings) -> None:
     me = await owner(own, fresh_settings)
     other = await person(own, fresh_settings, me.org_id)
-    room = merge([identity.ROOM, events.ROOM, Room(subscriptions=[own_events])])
+    room = merge([rooms(), Room(subscriptions=[own_events])])
     platform = Platform(fresh_settings, BuiltSchema(room))
     await platform.start()
     mine, theirs = await actor(own, me), await actor(own, other)

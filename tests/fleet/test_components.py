@@ -214,3 +214,19 @@ async def test_the_database_keeps_histories_without_gaps_and_overlaps(db: Databa
     await refused("fk_installations_previous", removed=TODAY - timedelta(days=1))
     await refused("ck_installations_number", number=3)
     await refused("uq_installations_org_id_component_id_number|number", number=1, previous=None, removed=None)
+
+
+async def test_a_component_is_corrected_and_deleted_before_it_flies(api: Api) -> None:
+    given = {"partNumber": "PN 8", "serialNumber": "S8", "description": "Battery"}
+    made = (await api.done(REGISTER, input=given))["component"]
+    change = {"id": made["id"], "expectedVersion": 1, "serialNumber": "s9", "cyclesSinceNew": 4}
+    text = "component { serialNumber cyclesSinceNew version }"
+    updated = f"mutation ($input: UpdateComponentInput!) {{ updateComponent(input: $input) {{ {text} {ERRORS} }} }}"
+    assert (await api.done(updated, input=change))["component"] == {
+        "serialNumber": "S9",
+        "cyclesSinceNew": 4,
+        "version": 2,
+    }
+    gone = f"mutation ($id: ID!, $v: Int!) {{ deleteComponent(id: $id, expectedVersion: $v) {{ deletedId {ERRORS} }} }}"
+    assert await api.code(gone, id=made["id"], v=1) == "CONFLICT"
+    assert (await api.done(gone, id=made["id"], v=2))["deletedId"] == made["id"]

@@ -191,3 +191,14 @@ async def test_missing_permissions(db: Database, actor: Actor) -> None:
                 await forbidden
         with pytest.raises(NotFoundError):
             await accomplish(ctx, aircraft_id=some, task_id=some, on=date(2026, 1, 1))
+
+
+async def test_a_programme_is_revised(db: Database, actor: Actor, api: Api) -> None:
+    plane = await fleet.aircraft(db, actor)
+    type_id = await maintenance.type_of(db, actor, plane)
+    mp = (await api.done(CREATE, input={"name": "AMP", "typeId": f"at_{type_id}", "revision": "3"}))["programme"]
+    revise = f"""mutation ($input: UpdateProgrammeInput!) {{
+      updateProgramme(input: $input) {{ programme {{ name revision version }} {ERRORS} }} }}"""
+    change = {"id": mp["id"], "expectedVersion": 1, "revision": "4"}
+    assert (await api.done(revise, input=change))["programme"] == {"name": "AMP", "revision": "4", "version": 2}
+    assert await api.code(revise, input=change) == "CONFLICT"

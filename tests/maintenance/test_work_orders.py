@@ -40,21 +40,21 @@ mutation ($input: UpdateTaskCardInput!) {{
 
 def order_step(name: str) -> str:
     payload = f"{{ workOrder {{ status unfinishedCards }} {ERRORS} }}"
-    return f"mutation ($id: ID!) {{ {name}WorkOrder(id: $id) {payload} }}"
+    return f"mutation ($id: ID!) {{ {name}(id: $id) {payload} }}"
 
 
 def card_step(name: str, kind: str) -> str:
     payload = f"{{ taskCard {{ status workOrder {{ status }} }} {ERRORS} }}"
-    return f"mutation ($input: {kind}!) {{ {name}TaskCard(input: $input) {payload} }}"
+    return f"mutation ($input: {kind}!) {{ {name}(input: $input) {payload} }}"
 
 
-OPEN, COMPLETE, CLOSE = order_step("open"), order_step("complete"), order_step("close")
+OPEN, COMPLETE, CLOSE = order_step("openWorkOrder"), order_step("completeWorkOrder"), order_step("closeWorkOrder")
 START = f"mutation ($id: ID!) {{ startTaskCard(id: $id) {{ taskCard {{ status workOrder {{ status }} }} {ERRORS} }} }}"
-PERFORM = card_step("perform", "PerformTaskCardInput")
-INSPECT = card_step("inspect", "SignTaskCardInput")
-REJECT = card_step("reject", "RejectTaskCardInput")
-CLOSE_CARD = card_step("close", "CloseTaskCardInput")
-CANCEL_CARD = card_step("cancel", "CancelTaskCardInput")
+PERFORM = card_step("performTaskCard", "PerformTaskCardInput")
+INSPECT = card_step("inspectTaskCard", "SignTaskCardInput")
+REJECT = card_step("rejectTaskCard", "RejectTaskCardInput")
+CLOSE_CARD = card_step("closeTaskCard", "CloseTaskCardInput")
+CANCEL_CARD = card_step("cancelTaskCard", "CancelTaskCardInput")
 CANCEL = f"""
 mutation ($input: CancelWorkOrderInput!) {{
   cancelWorkOrder(input: $input) {{

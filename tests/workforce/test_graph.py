@@ -1,6 +1,6 @@
 """The workforce as an integrator sees it: over HTTP."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
@@ -11,7 +11,7 @@ from domain.workforce.rules.months import add_months, month_end
 from runtime.settings import Settings
 from tests.conftest import Server
 from tests.edge.sockets import opened
-from tests.factories import files, fleet, identity
+from tests.factories import files, fleet, identity, workforce
 from tests.factories.api import Api
 from tests.factories.identity import Person
 from tests.fleet.test_graph import followed, numbered
@@ -267,3 +267,21 @@ async def _refused_enrolments(api: Api, me: str, nobody: str) -> None:
     assert await api.refusals(POLICY, input=policy) == [("OUT_OF_RANGE", ["input", "months"])]
     shown = (await api.done(POLICY, input=policy | {"months": 3}))["organization"]
     assert shown == {"experienceMonths": 3, "experienceWindowMonths": 12, "version": 2}
+
+
+async def test_an_enrolment_changes_its_supervisor_and_ends(api: Api, db: Database, actor: Actor) -> None:
+    course_id = await workforce.course(db, actor, grace_days=90)
+    supervisors = [(await identity.person(db, db.settings, actor.org_id)).user_id for _ in range(2)]
+    for each in supervisors:
+        await workforce.training(db, actor, each, course_id)
+    given = {"userId": f"usr_{actor.user_id}", "courseId": f"cou_{course_id}", "dutiesFrom": str(TODAY)}
+    first, second = (f"usr_{each}" for each in supervisors)
+    made = (await api.done(ENROL, input=given | {"supervisorId": first}))["enrolment"]
+    assert made["graceUntil"] == str(TODAY + timedelta(days=90))
+    update = mutation("updateEnrolment", "updateEnrolment", "enrolment { supervisor { id } version }")
+    changed = {"id": made["id"], "expectedVersion": 1, "supervisorId": second}
+    assert (await api.done(update, input=changed))["enrolment"] == {"supervisor": {"id": second}, "version": 2}
+    for version, word in ((3, "withdrawEnrolment"), (4, "resumeEnrolment")):
+        step = f"mutation ($id: ID!) {{ {word}(id: $id) {{ enrolment {{ version }} {ERRORS} }} }}"
+        for _ in range(2):  # the second time there is nothing to do
+            assert (await api.done(step, id=made["id"]))["enrolment"] == {"version": version}

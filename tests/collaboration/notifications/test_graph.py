@@ -89,19 +89,23 @@ async def test_reading_and_unreading(db: Database, crew: Crew) -> None:
 async def test_preferences_hold_for_their_person(crew: Crew) -> None:
     planner = crew.api(crew.planner)
     usual = (await planner.data(PREFERENCES))["notificationPreferences"]
-    assert usual["inApp"] == ["AIRCRAFT_STATUS", "FEED_MESSAGE", "MEMBERSHIP", "SECURITY", "UTILISATION_CORRECTED"]
-    assert usual["mail"] == ["MEMBERSHIP", "SECURITY", "UTILISATION_CORRECTED"]
+    assert usual["inApp"] == [
+        "AIRCRAFT_STATUS", "ESCALATION", "FEED_MESSAGE", "MEMBERSHIP", "REMINDER", "SECURITY", "UTILISATION_CORRECTED",
+    ]  # fmt: skip
+    assert usual["mail"] == ["ESCALATION", "MEMBERSHIP", "REMINDER", "SECURITY", "UTILISATION_CORRECTED"]
 
     async def want(kind: str, channel: str, enabled: bool) -> Any:
         input = {"kind": kind, "channel": channel, "enabled": enabled}
         return (await planner.done(SET, input=input))["notificationPreferences"]
 
-    assert (await want("SECURITY", "MAIL", False))["mail"] == ["MEMBERSHIP", "UTILISATION_CORRECTED"]
-    assert (await want("FEED_MESSAGE", "MAIL", True))["mail"] == ["FEED_MESSAGE", "MEMBERSHIP", "UTILISATION_CORRECTED"]
+    reminded = ["REMINDER", "UTILISATION_CORRECTED"]
+    assert (await want("SECURITY", "MAIL", False))["mail"] == ["ESCALATION", "MEMBERSHIP", *reminded]
+    mailed = ["ESCALATION", "FEED_MESSAGE", "MEMBERSHIP", *reminded]
+    assert (await want("FEED_MESSAGE", "MAIL", True))["mail"] == mailed
     assert "MEMBERSHIP" not in (await want("MEMBERSHIP", "IN_APP", False))["inApp"]
     assert await want("MEMBERSHIP", "IN_APP", True) == {
         "inApp": usual["inApp"],
-        "mail": ["FEED_MESSAGE", "MEMBERSHIP", "UTILISATION_CORRECTED"],
+        "mail": mailed,
     }
     assert (await crew.api(crew.reader).data(PREFERENCES))["notificationPreferences"] == usual
 
