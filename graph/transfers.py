@@ -16,6 +16,8 @@ from runtime.storage import PATH, Storage, Transfer, TransferError, disposition
 
 ALLOW = b"GET, HEAD, PUT, OPTIONS"
 SLOWEST = 50_000  # bytes a second; who is slower does not hold memory any longer
+# So much of what is refused is read all the same: who still sends when the connection ends may never see the answer.
+LINGER = 262_144
 
 
 class Transfers:
@@ -42,19 +44,27 @@ class Transfers:
     async def _take(self, request: Request, allowed: Transfer) -> Response:
         wanted = f"This address takes {allowed.size:,} bytes, as was announced"
         declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) != allowed.size:
-            return _refused(413, "OUT_OF_RANGE", f"{wanted}; the request has {int(declared):,}.")
-        received = bytearray()
+        wrong = declared.isdecimal() and int(declared) != allowed.size
+        refused = _refused(413, "OUT_OF_RANGE", f"{wanted}; the request has {int(declared):,}.") if wrong else None
+        if refused and int(declared) > allowed.size + LINGER:
+            return refused
+        received, seen = bytearray(), 0
         try:
             async with asyncio.timeout(self._patience + allowed.size / SLOWEST):
                 async for piece in request.stream():
-                    received += piece
-                    if len(received) > allowed.size:
-                        return _refused(413, "OUT_OF_RANGE", f"{wanted}; the request has more.")
+                    seen += len(piece)
+                    if seen > allowed.size + LINGER:
+                        break
+                    if seen <= allowed.size:
+                        received += piece
         except TimeoutError:
             return _refused(408, "OUT_OF_RANGE", "The content came too slowly; try again.")
-        if len(received) != allowed.size:
-            return _refused(400, "OUT_OF_RANGE", f"{wanted}; the request has {len(received):,}.")
+        if refused:
+            return refused
+        if seen > allowed.size:
+            return _refused(413, "OUT_OF_RANGE", f"{wanted}; the request has more.")
+        if seen < allowed.size:
+            return _refused(400, "OUT_OF_RANGE", f"{wanted}; the request has {seen:,}.")
         # The name and type of what is only staged are not looked at: `completeUpload` looks at the content.
         await self._storage.put(allowed.key, bytes(received), name="", content_type="")
         return Response(status_code=204)
