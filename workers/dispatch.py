@@ -16,7 +16,7 @@ from db.session import Database
 from domain.events.heartbeats import ALIVE_FOR
 from runtime import hints
 from runtime.logging import get_logger
-from runtime.tasks import within
+from runtime.tasks import together, within
 from workers.jobs import MAX_FAILURES
 from workers.queue import Queue
 
@@ -86,12 +86,11 @@ class Dispatcher:
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            if self._redis is not None:
-                listener = hints.Listener(self._redis)
-                listener.add(hints.JOBS, lambda _: self._woken.set())
-                tasks.create_task(listener.run())
-            tasks.create_task(self._work())
+        if self._redis is None:
+            return await self._work()
+        listener = hints.Listener(self._redis)
+        listener.add(hints.JOBS, lambda _: self._woken.set())
+        await together(listener.run(), self._work())
 
     async def _work(self) -> None:
         delay = FIRST_RETRY

@@ -24,7 +24,7 @@ from db.session import Database
 from domain.events.rules.chain import GENESIS, digest_rendered, instant
 from runtime import hints, metrics
 from runtime.logging import get_logger
-from runtime.tasks import within
+from runtime.tasks import together, within
 
 log = get_logger(__name__)
 
@@ -109,12 +109,11 @@ class Relay:
         self._take = TAKE.format(batch=int(batch))
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            if self._redis is not None:
-                listener = hints.Listener(self._redis)
-                listener.add(hints.OUTBOX, lambda _: self._woken.set())
-                tasks.create_task(listener.run())
-            tasks.create_task(self._work())
+        if self._redis is None:
+            return await self._work()
+        listener = hints.Listener(self._redis)
+        listener.add(hints.OUTBOX, lambda _: self._woken.set())
+        await together(listener.run(), self._work())
 
     async def _work(self) -> None:
         delay = FIRST_RETRY

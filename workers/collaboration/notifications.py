@@ -10,7 +10,7 @@ from db.session import Database
 from domain.collaboration import telling
 from runtime import hints, metrics
 from runtime.logging import get_logger
-from runtime.tasks import within
+from runtime.tasks import together, within
 
 log = get_logger(__name__)
 
@@ -31,12 +31,11 @@ class Notifier:
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            if self._redis is not None:
-                listener = hints.Listener(self._redis)
-                listener.add(hints.LOG, lambda _: self._woken.set())
-                tasks.create_task(listener.run())
-            tasks.create_task(self._work())
+        if self._redis is None:
+            return await self._work()
+        listener = hints.Listener(self._redis)
+        listener.add(hints.LOG, lambda _: self._woken.set())
+        await together(listener.run(), self._work())
 
     async def _work(self) -> None:
         delay = FIRST_RETRY
