@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.events import outbox
 from db.events.jobs import Job
+from db.identity.organizations import Organization
 from db.session import SETTINGS
 from domain.errors import ForbiddenError
 from domain.permissions import Permission
@@ -58,6 +60,14 @@ class Ctx:
     actor: Actor
     session: AsyncSession
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _time_zone: str = field(default="", init=False, repr=False)
+
+    async def time_zone(self) -> str:
+        """The organization's; its days begin and end there. Asked for once."""
+        if not self._time_zone:
+            query = select(Organization.time_zone).where(Organization.id == self.actor.org_id)
+            self._time_zone = await self.session.scalar(query) or "UTC"
+        return self._time_zone
 
     @property
     def settings(self) -> Settings:

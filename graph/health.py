@@ -27,8 +27,6 @@ class Health:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._sdl = platform.schema.sdl().encode()
-        self._etag = f'"{hashlib.sha256(self._sdl).hexdigest()[:32]}"'
 
     def routes(self) -> list[Route]:
         return [
@@ -103,10 +101,12 @@ class Health:
 
     async def schema(self, request: Request) -> Response:
         """The schema in the schema definition language."""
-        headers = {"ETag": self._etag, "Cache-Control": "no-cache"}
-        if is_known(self._etag.encode(), request.headers.get("if-none-match", "").encode("latin-1")):
+        sdl = (await asyncio.to_thread(lambda: self._platform.schema.sdl)).encode()
+        etag = f'"{hashlib.sha256(sdl).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if is_known(etag.encode(), request.headers.get("if-none-match", "").encode("latin-1")):
             return Response(status_code=304, headers=headers)
-        return Response(self._sdl, media_type="text/plain", headers=headers)
+        return Response(sdl, media_type="text/plain", headers=headers)
 
     async def jwks(self, _request: Request) -> Response:
         """The public keys that our access tokens are verified with (RFC 7517)."""

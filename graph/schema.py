@@ -1,7 +1,7 @@
 """The schema: all rooms merged, built by Strawberry, with the compiler's map beside it."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -117,7 +117,9 @@ class BuiltSchema:
             time_zone=TIME_ZONE,
         )
 
+    @cached_property
     def sdl(self) -> str:
+        """The schema definition; printing it takes a third of a second."""
         return print_schema(self.strawberry) + "\n"
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import select
 
 from db.base import TenantMixin
-from db.identity.organizations import Organization
 from domain.context import Ctx
 from domain.entities import as_json
 from domain.fleet.rules.utilisation import local_date
@@ -18,8 +17,7 @@ Entity = TypeVar("Entity", bound=TenantMixin)
 
 async def today(ctx: Ctx) -> date:
     """The organization's local date."""
-    zone = await ctx.session.scalar(select(Organization.time_zone).where(Organization.id == ctx.actor.org_id))
-    return local_date(ctx.now, zone or "UTC")
+    return local_date(ctx.now, await ctx.time_zone())
 
 
 async def find(ctx: Ctx, model: type[Entity], id: UUID) -> Entity | None:

@@ -14,7 +14,6 @@ from sqlalchemy import select
 
 from db.fleet.aircraft import Aircraft
 from db.fleet.components import Component
-from db.identity.organizations import Organization
 from db.maintenance.releases import CertificateForm, ComponentWork, Release, ReleaseRevocation, ReleaseStatus
 from db.maintenance.work_orders import WorkOrder, WorkOrderStatus
 from db.workforce.authorisations import Privilege
@@ -162,7 +161,6 @@ class Issue:
         cls, ctx: Ctx, form: CertificateForm, signed_by: UUID, on: date, replaced: Release | None
     ) -> "Issue":
         signatory = await release_facts.signatory(ctx, signing.signatory(ctx), signed_by)
-        zone = await ctx.session.scalar(select(Organization.time_zone).where(Organization.id == ctx.actor.org_id))
         series, number = await number_series.take(ctx, form)
         head = certificates.Head(
             form=form,
@@ -173,7 +171,7 @@ class Issue:
             signatory=signatory,
             released_on=on,
             released_at=ctx.now,
-            time_zone=zone or "UTC",
+            time_zone=await ctx.time_zone(),
             supersedes=replaced.number if replaced else None,
         )
         return cls(ctx, head, signed_by, series.logo_id, replaced)

@@ -4,7 +4,6 @@ They are made once, when the schema is built. The compiler renders them in SQL, 
 resolvers: a resolver that is never called is one that cannot be slow or wrong.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +13,7 @@ from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.schema_directives import OneOf
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
@@ -21,7 +21,7 @@ from strawberry.types.unset import UNSET
 
 from domain.permissions import Permission
 from graph.compiler.abstract import NODE, Abstract, Facet, ToAny, member_key
-from graph.compiler.annotations import Namespace
+from graph.compiler.definitions import Field, Namespace, define
 from graph.compiler.grouping import NUMBERS, keys_of, numbers_of
 from graph.compiler.projection import SEARCH, FieldBase, Projection, Scalar, ToMany, ToOne
 from graph.compiler.registry import Registry
@@ -134,7 +134,7 @@ class TypeFactory:
         deprecated: str | None = None,
         arguments: list[StrawberryArgument] | None = None,
     ) -> StrawberryField:
-        made = StrawberryField(
+        made = Field(
             python_name=f"{name}_" if iskeyword(name) else name,
             graphql_name=name,
             type_annotation=self.namespace.annotation(annotation),
@@ -145,28 +145,9 @@ class TypeFactory:
         made.arguments = arguments or []
         return made
 
-    def make(
-        self,
-        name: str,
-        fields: list[StrawberryField],
-        description: str,
-        *,
-        bases: tuple[type, ...] = (),
-        decorate: Callable[..., Any] = strawberry.type,
-        **options: Any,
-    ) -> Any:
-        """A Strawberry type of these fields, kept in the namespace."""
-        annotations = {item.python_name: item.type_annotation for item in fields}
-        members: dict[str, Any] = {item.python_name: item for item in fields}
-        # Strawberry would look up names here, before they are made: the fields have their annotations.
-        members["__annotations__"] = dict.fromkeys(annotations, object)
-        members["__module__"] = __name__
-        made = decorate(type(name, bases, members), name=name, description=description, **options)
-        for item in made.__strawberry_definition__.fields:
-            # The dataclass put its own in their place.
-            if item.python_name in annotations:
-                item.type_annotation = annotations[item.python_name]
-        self.namespace[name] = made
+    def make(self, name: str, fields: list[StrawberryField], description: str, **options: Any) -> Any:
+        """A Strawberry type of these fields, kept in the namespace; `options` are those of `define`."""
+        made = self.namespace[name] = define(name, fields, description, **options)
         return made
 
     def scalar_type(self, scalar: Scalar) -> Any:
@@ -185,7 +166,7 @@ class TypeFactory:
         requires: StrEnum | None = None,
     ) -> None:
         made = [self._object_field(found) for found in fields.values()]
-        self.make(name, made, description, bases=bases or (object,), directives=directives_for(requires))
+        self.make(name, made, description, bases=bases, directives=directives_for(requires))
 
     def _add_abstract(self, item: Abstract) -> None:
         if item.is_union:
@@ -193,7 +174,7 @@ class TypeFactory:
             self.namespace[item.name] = StrawberryUnion(item.name, members, item.description)
         elif item.name != NODE:
             shared = [self._object_field(found) for found in item.fields.values()]
-            self.make(item.name, shared, item.description, decorate=strawberry.interface)
+            self.make(item.name, shared, item.description, is_interface=True)
         asked = [
             self.field(
                 f"{each.name}Filter | None",
@@ -250,11 +231,11 @@ class TypeFactory:
             directives=guard,
         )
 
-    def _input(self, name: str, description: str, fields: list[StrawberryField], **options: Any) -> None:
+    def _input(self, name: str, description: str, fields: list[StrawberryField], *, one_of: bool = False) -> None:
         for item in fields:
             # The dataclass default and the GraphQL default are two attributes of a Strawberry field.
             item.default = item.default_value = UNSET
-        self.make(name, fields, description, decorate=strawberry.input, **options)
+        self.make(name, fields, description, is_input=True, directives=[OneOf()] if one_of else [])
 
     def _filter_name(self, scalar: Scalar) -> str:
         python_type = scalar.python_type

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument, StrawberryArgumentAnnotation
 from strawberry.types.fields.resolver import StrawberryResolver
 
-from graph.compiler.annotations import Annotation
+from graph.compiler.definitions import Annotation
 from graph.compiler.types import TypeFactory
 
 Function = Callable[..., Any]

@@ -20,7 +20,7 @@ def schema(
     """Print the GraphQL schema (SDL) that the API serves."""
     from graph.schema import build_schema
 
-    sdl = build_schema().sdl()
+    sdl = build_schema().sdl
     if write:
         FILE.write_text(sdl)
     elif not check:

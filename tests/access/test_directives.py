@@ -28,7 +28,7 @@ PARTS = 4  # that run side by side
 @lru_cache
 def printed() -> dict[tuple[str, str], tuple[frozenset[str], bool]]:
     """(type, field) -> (permissions, public) according to the SDL."""
-    schema = build_schema(platform_schema().sdl())
+    schema = build_schema(platform_schema().sdl)
     found = {}
     for name, kind in schema.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):

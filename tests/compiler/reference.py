@@ -59,7 +59,7 @@ class Reference:
     def __init__(self, built: BuiltSchema, facts: Facts) -> None:
         self.built = built
         self.facts = facts
-        self.schema = printed(built.sdl())
+        self.schema = printed(built.sdl)
         self.self_scoped = False
         self._objects: dict[tuple[str, bool], list[Object]] = {}
 
