@@ -13,7 +13,7 @@ from domain.fleet.rules.components import DayTotals
 from domain.fleet.rules.utilisation import Amount
 
 
-def _totals() -> Select[Any]:
+def _totals() -> Select[*tuple[Any, ...]]:
     entry, opening = UtilisationEntry, aliased(UtilisationEntry)
     opened = select(opening.id).where(
         opening.org_id == entry.org_id,
