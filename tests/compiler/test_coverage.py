@@ -45,18 +45,19 @@ async def seen(world: World, built: BuiltSchema, fields: set[tuple[str, str]], e
     reference = Reference(built, await gather(world.owner, built, actor()))
     collected = Seen(TypeInfo(built.core))
     for seed in range(OPERATIONS):
-        missing = {name for name, _ in (fields - collected.fields) | (entries - collected.entries)}
+        unseen, unfilled = fields - collected.fields, entries - collected.entries
+        missing = {name for name, _ in unseen | unfilled}
         if not missing and collected.arguments >= ARGUMENTS:
             break
         generator = Generator(built, reference, random.Random(seed), actor().permissions)
-        generator.preferred = entries - collected.entries if seed % 3 else frozenset()
+        generator.preferred = unfilled if seed % 3 else frozenset()
         targets = [root for root in built.roots.values() if root.target]
         wanted = [root for root in targets if belongs(root.target.name) & missing]
         # What has no root field of its own is reached through those that lead to it.
         hidden = {name.removesuffix("Filter").removesuffix("Connection") for name in missing}
         hidden -= {root.target.name for root in targets}
         wanted += [root for root in targets if hidden & {getattr(e, "target", "") for e in root.target.fields.values()}]
-        wanted += [root for name, root in built.roots.items() if ("Query", name) in fields - collected.fields]
+        wanted += [root for name, root in built.roots.items() if ("Query", name) in unseen]
         if wanted and seed % 3:
             made = generator.assembled(generator.root(random.Random(seed).choice(wanted), 0))
         else:
