@@ -98,13 +98,13 @@ async def test_ids_of_another_organization_find_nothing(locked: Place) -> None:
     by_id = [name for name, field in roots(locked) if "id" in field.args]
     assert "node" in by_id
     for name in by_id:
+        document = f"query ($id: ID!) {{ found: {name}(id: $id) {{ id }} }}"
         for texts in foreign.values():
             for text in texts:
-                answer = await locked.ask(
-                    f"query ($id: ID!) {{ found: {name}(id: $id) {{ id }} }}", ONE_OF_US, {"id": text}
-                )
-                refused = answer.get("errors", [{}])[0].get("extensions", {}).get("code")
-                assert refused == "BAD_USER_INPUT" or answer["data"] == {"found": None}, (name, text, answer)
+                answer = await locked.ask(document, ONE_OF_US, {"id": text})
+                if answer.get("errors", [{}])[0].get("extensions", {}).get("code") == "BAD_USER_INPUT":
+                    break  # it takes ids of another type, whatever follows the prefix
+                assert answer["data"] == {"found": None}, (name, text, answer)
     every = [text for texts in foreign.values() for text in texts][:100]
     answer = await locked.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", ONE_OF_US, {"ids": every})
     assert answer["data"]["nodes"] == [None] * len(every)

@@ -38,10 +38,10 @@ def happened(target: Any, target_id: UUID, type: str = "thing.changed") -> Happe
     return Happened(target.prefix, target_id, UUID(int=0), type)
 
 
-async def rendered(place: Place, who: Actor, document: str, event: Happened) -> Any:
+async def rendered(place: Place, who: Actor, document: str, event: Happened, where: dict[str, Any]) -> Any:
     engine = place.platform.engine
     known = await engine.open(OperationRequest(document), Caller(who))
-    run = Run(place.platform, engine, known, engine.preparer.coerce(known, None), Caller(who))
+    run = Run(place.platform, engine, known, engine.preparer.coerce(known, {"where": where}), Caller(who))
     [declared] = [item for name, item in FOLLOWED.items() if f" {name}" in document]
     bound = declared.bind(run)
     values = bound.select(event)
@@ -63,18 +63,21 @@ async def test_a_message_shows_what_a_query_shows(place: Place, name: str) -> No
     async with place.platform.db.tenant(who.org_id) as session:
         found = (await session.scalars(select(target.model.__table__.c.id).limit(3))).all()
     assert found
+    queried = f"query ($id: ID!) {{ node(id: $id) {{ ... on {target.name} {{ {fields} }} }} }}"
+    followed = f"subscription ($where: {target.name}Filter) {{ message: {name}(where: $where) "
+    asked = followed + f"{{ cursor id {declared.subject} {{ {fields} }} }} }}"
+    briefly = followed + f"{{ {declared.subject} {{ __typename }} }} }}"
     for each in found:
-        document = f'{{ node(id: "{target.prefix}_{each}") {{ ... on {target.name} {{ {fields} }} }} }}'
-        answer = await place.ask(document, who)
+        text = f"{target.prefix}_{each}"
+        answer = await place.ask(queried, who, {"id": text})
         assert "errors" not in answer, answer
-        for where in ("", f'(where: {{id: {{eq: "{target.prefix}_{each}"}}}})'):
-            asked = f"subscription {{ message: {name}{where} {{ cursor id {declared.subject} {{ {fields} }} }} }}"
-            message = await rendered(place, who, asked, happened(target, each))
+        matched = {"id": {"eq": text}}
+        for where in ({}, matched):
+            message = await rendered(place, who, asked, happened(target, each), where)
             assert message["cursor"] == "a cursor"
-            assert message["id"] == f"{target.prefix}_{each}"
+            assert message["id"] == text
             assert message[declared.subject] == answer["data"]["node"]
-        unmatched = f'(where: {{not: {{id: {{eq: "{target.prefix}_{each}"}}}}}})'
-        asked = f"subscription {{ message: {name}{unmatched} {{ {declared.subject} {{ __typename }} }} }}"
-        assert await rendered(place, who, asked, happened(target, each)) == {declared.subject: None}
+        unmatched = {"not": matched}
+        assert await rendered(place, who, briefly, happened(target, each), unmatched) == {declared.subject: None}
         new = happened(target, each, "thing.created")
-        assert await rendered(place, who, asked, new) is None
+        assert await rendered(place, who, briefly, new, unmatched) is None
