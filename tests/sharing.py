@@ -1,7 +1,7 @@
-"""How the suite is shared out between two processes: the longest first, and a folder whose set-up is dear stays whole.
+"""How the suite is shared out between processes: the longest first, and a folder whose set-up is dear stays whole.
 
 What is made once a session (an application, a populated database) is made by each process that runs a test of its
-folder. And whoever gets a long file last keeps the other waiting.
+folder. And whoever gets a long file last keeps the others waiting.
 """
 
 import pytest

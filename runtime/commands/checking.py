@@ -73,19 +73,19 @@ def test(
         bool,
         typer.Option(
             "--thorough",
-            help="Compare 5,000 generated operations with the reference executor instead of 1,000, under every "
+            help="Compare 5,000 generated operations with the reference executor instead of 600, under every "
             "built-in role, and other ones at each run; and kill the servers under load, at full size.",
         ),
     ] = False,  # noqa: PT028 - a command, not a test
 ) -> None:
     """Run the tests (pytest) on throw-away servers of their own; arguments go to pytest.
 
-    Without a path or -n, the whole suite runs in two processes.
+    Without a path or -n, the whole suite runs in three processes: on two cores, one of them always waits for a server.
     """
     caller = Path.cwd()
     arguments = [_from_project(argument, caller) for argument in context.args]
     chosen = any(not argument.startswith("-") or argument.startswith("-n") for argument in arguments)
-    parallel = [] if chosen else ["-n", "2", "--dist", "loadfile"]
+    parallel = [] if chosen else ["-n", "3", "--dist", "loadfile"]
     os.chdir(PROJECT)
     chosen_operations = ["--thorough"] if thorough else []
     command = [sys.executable, "-P", "-m", "pytest", *parallel, *chosen_operations, *arguments]
