@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from db.identity.organizations import OrganizationKind
@@ -70,19 +71,28 @@ async def person(
         membership_id = None
         if member:
             membership_id = organizations.join(session, org_id, user_id, list(roles or [OWNER]), now)
-    session_id, token = await signed_in(db, settings, org_id, user_id)
+        session_id = begun(session, org_id, user_id)
+    token = access_token(settings, session_id, org_id, user_id)
     return Person(user_id, email, org_id, membership_id, session_id, token)
 
 
 async def signed_in(db: Database, settings: Settings, org_id: UUID, user_id: UUID) -> tuple[UUID, str]:
     """A session and its access token."""
-    session_id = uuid7()
     async with db.platform() as session:
-        session.add(Session(id=session_id, user_id=user_id, current_org_id=org_id))
-    token = keys(settings).issue(
+        session_id = begun(session, org_id, user_id)
+    return session_id, access_token(settings, session_id, org_id, user_id)
+
+
+def begun(session: AsyncSession, org_id: UUID, user_id: UUID) -> UUID:
+    session_id = uuid7()
+    session.add(Session(id=session_id, user_id=user_id, current_org_id=org_id))
+    return session_id
+
+
+def access_token(settings: Settings, session_id: UUID, org_id: UUID, user_id: UUID) -> str:
+    return keys(settings).issue(
         session_id=session_id, user_id=user_id, org_id=org_id, token_id=uuid7(), now=datetime.now(UTC)
     )
-    return session_id, token
 
 
 async def owner(db: Database, settings: Settings) -> Person:
