@@ -20,9 +20,9 @@ from graph.compiler.projection import column, computed, projection, to_many, to_
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 
 describe(
     AircraftStatus,
@@ -184,18 +184,14 @@ def opening_of(given_opening: OpeningInput | None) -> Opening | None:
 @mutation(requires=Permission.FLEET_MANAGE, entity=("aircraft", Aircraft))
 async def create_aircraft(ctx: Ctx, input: CreateAircraftInput) -> UUID:
     """Add an aircraft to the fleet, with what it has flown so far."""
-    values = given(input, but=("type_id", "opening"))
-    return await aircraft.create(
-        ctx, type_id=ids.decode("at", input.type_id), opening=opening_of(input.opening), **values
-    )
+    values = given(input, but=("opening",), prefixes={"type_id": "at"})
+    return await aircraft.create(ctx, opening=opening_of(input.opening), **values)
 
 
 @mutation(requires=Permission.FLEET_MANAGE, entity=("aircraft", Aircraft))
 async def update_aircraft(ctx: Ctx, input: UpdateAircraftInput) -> UUID:
     """Change an aircraft's record. Its totals change by utilisation only, its status by `setAircraftStatus`."""
-    values = given(input, but=("id", "expected_version"), never_null=("type_id",))
-    if "type_id" in values:
-        values["type_id"] = ids.decode("at", values["type_id"])
+    values = given(input, but=("id", "expected_version"), never_null=("type_id",), prefixes={"type_id": "at"})
     return await aircraft.update(
         ctx,
         ids.decode("ac", input.id),

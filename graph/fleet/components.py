@@ -18,9 +18,9 @@ from domain.permissions import Permission
 from graph.compiler.projection import column, computed, projection, to_many, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
+from graph.core.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 
 
 def since_new(component: Any, unit: str) -> Any:

@@ -11,10 +11,9 @@ from domain.fleet import installations
 from domain.permissions import Permission
 from graph.compiler.projection import column, projection, to_one
 from graph.compiler.roots import aggregate, many, one
-from graph.core import ids
+from graph.core.inputs import given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import given
 
 
 @projection(InstallationRow, prefix="ins", requires=Permission.FLEET_READ, default_order=("-installedOn",), logged=True)
@@ -89,19 +88,13 @@ class RemoveComponentInput:
 @mutation(requires=Permission.COMPONENT_MANAGE, entity=("installation", Installation))
 async def install_component(ctx: Ctx, input: InstallComponentInput) -> UUID:
     """Put a component on an aircraft. From then on it flies what the aircraft flies."""
-    return await installations.install(
-        ctx,
-        component_id=ids.decode("cmp", input.component_id),
-        aircraft_id=ids.decode("ac", input.aircraft_id),
-        **given(input, but=("component_id", "aircraft_id")),
-    )
+    return await installations.install(ctx, **given(input, prefixes={"component_id": "cmp", "aircraft_id": "ac"}))
 
 
 @mutation(requires=Permission.COMPONENT_MANAGE, entity=("installation", Installation))
 async def remove_component(ctx: Ctx, input: RemoveComponentInput) -> UUID:
     """Take a component off its aircraft. It keeps the life that it has by then, also on the next aircraft."""
-    values = given(input, but=("component_id",))
-    return await installations.remove(ctx, component_id=ids.decode("cmp", input.component_id), **values)
+    return await installations.remove(ctx, **given(input, prefixes={"component_id": "cmp"}))
 
 
 QUERIES = [installation, installation_list, installation_aggregate]

@@ -18,9 +18,9 @@ from graph.compiler.projection import column, computed, projection, to_many, to_
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION
 
 describe(
     DefectStatus,

@@ -17,9 +17,9 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, Version, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 
 describe(
     DirectiveKind,
@@ -279,9 +279,8 @@ def _ranges(given_ranges: list[ApplicabilityInput]) -> list[directives.Range]:
 @mutation(requires=Permission.DIRECTIVE_MANAGE, entity=("directive", Directive))
 async def create_directive(ctx: Ctx, input: CreateDirectiveInput) -> UUID:
     """Enter a directive. It is open at once on all aircraft that it is for, those that come later too."""
-    values = given(input, but=("applicability", "supersedes_id"))
-    superseded = ids.decode("dir", input.supersedes_id) if input.supersedes_id else None
-    return await directives.create(ctx, applicability=_ranges(input.applicability), supersedes_id=superseded, **values)
+    values = given(input, but=("applicability",), prefixes={"supersedes_id": "dir"})
+    return await directives.create(ctx, applicability=_ranges(input.applicability), **values)
 
 
 @mutation(requires=Permission.DIRECTIVE_MANAGE, entity=("directive", Directive))
@@ -317,14 +316,8 @@ async def delete_directive(ctx: Ctx, id: DirectiveId, expected_version: Version)
 @mutation(requires=Permission.ACCOMPLISHMENT_RECORD, entity=("directiveEntry", DirectiveEntry))
 async def record_compliance(ctx: Ctx, input: RecordComplianceInput) -> UUID:
     """Record that a directive was complied with on an aircraft, in the order in which it was."""
-    values = given(input, but=("aircraft_id", "directive_id", "performed_on"))
-    return await directives.record(
-        ctx,
-        aircraft_id=ids.decode("ac", input.aircraft_id),
-        directive_id=ids.decode("dir", input.directive_id),
-        on=input.performed_on,
-        **values,
-    )
+    values = given(input, but=("performed_on",), prefixes={"aircraft_id": "ac", "directive_id": "dir"})
+    return await directives.record(ctx, on=input.performed_on, **values)
 
 
 @mutation(requires=Permission.DIRECTIVE_MANAGE, entity=("directiveEntry", DirectiveEntry))

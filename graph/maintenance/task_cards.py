@@ -16,9 +16,9 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, VersionIfKnown, given
 
 describe(
     TaskCardStatus,
@@ -224,22 +224,16 @@ def source_of(found: TaskCardSourceInput | None) -> Source | None:
 @mutation(requires=Permission.WORK_ORDER_MANAGE, entity=("taskCard", TaskCard))
 async def add_task_card(ctx: Ctx, input: AddTaskCardInput) -> UUID:
     """Add a task card to a work order, also while work is in progress."""
-    values = given(input, but=("work_order_id", "source", "assignee_id"))
-    return await task_cards.add(
-        ctx,
-        work_order_id=ids.decode("wo", input.work_order_id),
-        source=source_of(input.source),
-        assignee_id=ids.decode("usr", input.assignee_id) if input.assignee_id else None,
-        **values,
-    )
+    values = given(input, but=("source",), prefixes={"work_order_id": "wo", "assignee_id": "usr"})
+    return await task_cards.add(ctx, source=source_of(input.source), **values)
 
 
 @mutation(requires=Permission.WORK_ORDER_MANAGE, entity=("taskCard", TaskCard))
 async def update_task_card(ctx: Ctx, input: UpdateTaskCardInput) -> UUID:
     """Change a task card that nobody has signed yet; who should do it, also later."""
-    values = given(input, but=("id", "expected_version"), never_null=("inspection_required",))
-    if values.get("assignee_id"):
-        values["assignee_id"] = ids.decode("usr", values["assignee_id"])
+    values = given(
+        input, but=("id", "expected_version"), never_null=("inspection_required",), prefixes={"assignee_id": "usr"}
+    )
     return await task_cards.update(
         ctx,
         ids.decode("tc", input.id),

@@ -17,9 +17,9 @@ from graph.compiler.projection import column, computed, projection, to_many, to_
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, VersionIfKnown, given
 
 describe(
     WorkOrderStatus,
@@ -119,8 +119,7 @@ WorkOrderId = Annotated[strawberry.ID, strawberry.argument(description="The work
 @mutation(requires=Permission.WORK_ORDER_MANAGE, entity=("workOrder", WorkOrder))
 async def create_work_order(ctx: Ctx, input: CreateWorkOrderInput) -> UUID:
     """Plan work on an aircraft. Add task cards with `addTaskCard`, then open it."""
-    values = given(input, but=("aircraft_id",))
-    return await work_orders.create(ctx, aircraft_id=ids.decode("ac", input.aircraft_id), **values)
+    return await work_orders.create(ctx, **given(input, prefixes={"aircraft_id": "ac"}))
 
 
 @mutation(requires=Permission.WORK_ORDER_MANAGE, entity=("workOrder", WorkOrder))

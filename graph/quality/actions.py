@@ -1,7 +1,6 @@
 """Corrective and preventive actions in the graph."""
 
 from datetime import date
-from typing import Any
 from typing import cast as typed
 from uuid import UUID
 
@@ -18,9 +17,9 @@ from graph.compiler.projection import column, computed, projection, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, given
 
 describe(
     ActionStatus,
@@ -159,24 +158,17 @@ class VerifyCorrectiveActionInput:
     note: str = strawberry.field(description="What was looked at, and what was seen; at most 4,000 characters.")
 
 
-def _decoded(values: dict[str, Any]) -> dict[str, Any]:
-    for name, prefix in (("finding_id", "fnd"), ("owner_id", "usr")):
-        if values.get(name):
-            values[name] = ids.decode(prefix, values[name])
-    return values
-
-
 @mutation(requires=Permission.FINDING_RESPOND, entity=("correctiveAction", CorrectiveAction))
 async def propose_corrective_action(ctx: Ctx, input: ProposeCorrectiveActionInput) -> UUID:
     """Plan what to do about a finding of your own (or, with QUALITY_MANAGE, anybody's)."""
-    return await actions.propose(ctx, **_decoded(given(input)))
+    return await actions.propose(ctx, **given(input, prefixes={"finding_id": "fnd", "owner_id": "usr"}))
 
 
 @mutation(requires=Permission.FINDING_RESPOND, entity=("correctiveAction", CorrectiveAction))
 async def update_corrective_action(ctx: Ctx, input: UpdateCorrectiveActionInput) -> UUID:
     """Change a plan while it is only proposed: of an action or a finding of your own, or with QUALITY_MANAGE."""
     never_null = ("root_cause", "corrective_action", "target_on", "owner_id")
-    values = _decoded(given(input, but=("id", "expected_version"), never_null=never_null))
+    values = given(input, but=("id", "expected_version"), never_null=never_null, prefixes={"owner_id": "usr"})
     return await actions.update(
         ctx,
         ids.decode("cap", input.id),

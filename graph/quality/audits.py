@@ -17,9 +17,9 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 
 describe(
     AuditKind,
@@ -142,21 +142,17 @@ class ReportAuditInput:
     )
 
 
+PREFIXES = {"department_id": "dep", "lead_auditor_id": "usr", "checklist_of": "aud"}
+
+
 def questions(asked: list[AuditQuestionInput]) -> list[Question]:
     return [Question(each.question, each.requirement or None) for each in asked]
-
-
-def _decoded(values: dict[str, Any]) -> dict[str, Any]:
-    for name, prefix in (("department_id", "dep"), ("lead_auditor_id", "usr"), ("checklist_of", "aud")):
-        if values.get(name):
-            values[name] = ids.decode(prefix, values[name])
-    return values
 
 
 @mutation(requires=Permission.QUALITY_MANAGE, entity=("audit", Audit))
 async def plan_audit(ctx: Ctx, input: PlanAuditInput) -> UUID:
     """Plan an audit, with its checklist."""
-    values = _decoded(given(input, but=("checklist",)))
+    values = given(input, but=("checklist",), prefixes=PREFIXES)
     return await audits.plan(ctx, checklist=questions(input.checklist), **values)
 
 
@@ -164,7 +160,7 @@ async def plan_audit(ctx: Ctx, input: PlanAuditInput) -> UUID:
 async def update_audit(ctx: Ctx, input: UpdateAuditInput) -> UUID:
     """Change an audit until it is reported."""
     never_null = ("reference", "title", "kind", "lead_auditor_id", "planned_on")
-    values = _decoded(given(input, but=("id", "expected_version"), never_null=never_null))
+    values = given(input, but=("id", "expected_version"), never_null=never_null, prefixes=PREFIXES)
     return await audits.update(
         ctx,
         ids.decode("aud", input.id),

@@ -16,9 +16,9 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, Version, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 from graph.quality.audits import Audit, AuditQuestionInput, questions
 
 describe(

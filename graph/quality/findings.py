@@ -1,7 +1,6 @@
 """Findings in the graph."""
 
 from datetime import date
-from typing import Any
 from typing import cast as typed
 from uuid import UUID
 
@@ -17,9 +16,9 @@ from graph.compiler.projection import column, computed, projection, to_many, to_
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, given
 
 describe(
     FindingLevel,
@@ -186,28 +185,22 @@ class CloseFindingInput:
 PREFIXES = {"department_id": "dep", "owner_id": "usr", "audit_id": "aud", "item_id": "aci"}
 
 
-def _decoded(values: dict[str, Any]) -> dict[str, Any]:
-    for name, prefix in PREFIXES.items():
-        if values.get(name):
-            values[name] = ids.decode(prefix, values[name])
-    return values
-
-
 @mutation(requires=Permission.AUDIT_PERFORM, entity=("finding", Finding))
 async def raise_finding(ctx: Ctx, input: RaiseFindingInput) -> UUID:
     """Raise a finding: in an audit that is in progress, or otherwise. Its due day follows from its level."""
-    return await findings.raise_(ctx, **_decoded(given(input)))
+    return await findings.raise_(ctx, **given(input, prefixes=PREFIXES))
 
 
 @mutation(requires=Permission.AUDIT_PERFORM, entity=("finding", Finding))
 async def update_finding(ctx: Ctx, input: UpdateFindingInput) -> UUID:
     """Change the words of an open finding, or who answers for it."""
-    values = given(input, but=("id", "expected_version"), never_null=("title", "description", "owner_id"))
+    never_null = ("title", "description", "owner_id")
+    values = given(input, but=("id", "expected_version"), never_null=never_null, prefixes=PREFIXES)
     return await findings.update(
         ctx,
         ids.decode("fnd", input.id),
         expected_version=input.expected_version,
-        changes=typed(findings.Changes, _decoded(values)),
+        changes=typed(findings.Changes, values),
     )
 
 

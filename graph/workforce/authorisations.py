@@ -16,9 +16,9 @@ from graph.compiler.projection import ActorBinds, column, computed, projection, 
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, VersionIfKnown, given
 from graph.workforce.today import today
 
 describe(
@@ -144,30 +144,25 @@ class UpdateAuthorisationInput:
     course_ids: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description=COURSES)
 
 
-def _values(input: Any, *but: str) -> dict[str, Any]:
-    values = given(input, but=but, never_null=("valid_from", "aircraft_type_ids", "course_ids"))
-    for name, prefix in (("aircraft_type_ids", "at"), ("course_ids", "cou")):
-        if name in values:
-            values[name] = [ids.decode(prefix, each) for each in values[name]]
-    if values.get("licence_id") is not None:
-        values["licence_id"] = ids.decode("lic", values["licence_id"])
-    return values
+NEVER_NULL = ("valid_from", "aircraft_type_ids", "course_ids")
+PREFIXES = {"user_id": "usr", "licence_id": "lic", "aircraft_type_ids": "at", "course_ids": "cou"}
 
 
 @mutation(requires=Permission.AUTHORISATION_MANAGE, entity=("authorisation", Authorisation))
 async def issue_authorisation(ctx: Ctx, input: IssueAuthorisationInput) -> UUID:
     """Authorise somebody. It may be issued before it is effective: `ineffectiveReasons` says what is missing still."""
-    return await authorisations.issue(ctx, user_id=ids.decode("usr", input.user_id), **_values(input, "user_id"))
+    return await authorisations.issue(ctx, **given(input, never_null=NEVER_NULL, prefixes=PREFIXES))
 
 
 @mutation(requires=Permission.AUTHORISATION_MANAGE, entity=("authorisation", Authorisation))
 async def update_authorisation(ctx: Ctx, input: UpdateAuthorisationInput) -> UUID:
     """Change number, term, scope or licence. For another person or privilege, issue another."""
+    changes = given(input, but=("id", "expected_version"), never_null=NEVER_NULL, prefixes=PREFIXES)
     return await authorisations.update(
         ctx,
         ids.decode("aut", input.id),
         expected_version=input.expected_version,
-        changes=cast(authorisations.Changes, _values(input, "id", "expected_version")),
+        changes=cast(authorisations.Changes, changes),
     )
 
 

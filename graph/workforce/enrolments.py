@@ -13,9 +13,9 @@ from domain.workforce import enrolments
 from graph.compiler.projection import column, projection, to_one
 from graph.compiler.roots import many, one
 from graph.core import ids
+from graph.core.inputs import EXPECTED_VERSION, VersionIfKnown
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, VersionIfKnown
 
 
 @projection(EnrolmentRow, prefix="enr", requires=Permission.WORKFORCE_READ, default_order=("-dutiesFrom",), logged=True)

@@ -13,9 +13,9 @@ from domain.workforce import experience
 from graph.compiler.projection import column, projection, to_one
 from graph.compiler.roots import aggregate, many
 from graph.core import ids
+from graph.core.inputs import EXPECTED_VERSION
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION
 from graph.identity.organizations import Organization
 
 

@@ -13,9 +13,9 @@ from domain.workforce import licences
 from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import many, one
 from graph.core import ids
+from graph.core.inputs import EXPECTED_VERSION, Version, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 
 
 @projection(LicenceRow, prefix="lic", requires=Permission.WORKFORCE_READ, default_order=("number",), logged=True)
@@ -79,27 +79,21 @@ class UpdateLicenceInput:
     )
 
 
-def _values(input: Any, *but: str) -> dict[str, Any]:
-    values = given(input, but=but)
-    if values.get("evidence_id") is not None:
-        values["evidence_id"] = ids.decode("doc", values["evidence_id"])
-    return values
-
-
 @mutation(requires=Permission.WORKFORCE_MANAGE, entity=("licence", Licence))
 async def create_licence(ctx: Ctx, input: CreateLicenceInput) -> UUID:
     """Add a licence of somebody."""
-    return await licences.create(ctx, user_id=ids.decode("usr", input.user_id), **_values(input, "user_id"))
+    return await licences.create(ctx, **given(input, prefixes={"user_id": "usr", "evidence_id": "doc"}))
 
 
 @mutation(requires=Permission.WORKFORCE_MANAGE, entity=("licence", Licence))
 async def update_licence(ctx: Ctx, input: UpdateLicenceInput) -> UUID:
     """Change a licence. What stands on it is effective, or not, by the new dates at once."""
+    changes = given(input, but=("id", "expected_version"), prefixes={"evidence_id": "doc"})
     return await licences.update(
         ctx,
         ids.decode("lic", input.id),
         expected_version=input.expected_version,
-        changes=cast(licences.Changes, _values(input, "id", "expected_version")),
+        changes=cast(licences.Changes, changes),
     )
 
 

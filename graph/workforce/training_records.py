@@ -17,9 +17,9 @@ from graph.compiler.projection import ActorBinds, column, computed, projection, 
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import VersionIfKnown
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import VersionIfKnown
 from graph.workforce.today import today
 
 describe(

@@ -15,9 +15,9 @@ from domain.permissions import Permission
 from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import many, one
 from graph.core import ids
+from graph.core.inputs import EXPECTED_VERSION, Version, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, given
 
 
 @projection(ProgrammeRow, prefix="mp", requires=Permission.MAINTENANCE_READ, default_order=("name",), logged=True)
@@ -96,8 +96,7 @@ class FollowProgrammeInput:
 @mutation(requires=Permission.PROGRAMME_MANAGE, entity=("programme", Programme))
 async def create_programme(ctx: Ctx, input: CreateProgrammeInput) -> UUID:
     """Add a maintenance programme; `createProgrammeTask` adds its tasks."""
-    values = given(input, but=("type_id",))
-    return await programmes.create(ctx, type_id=ids.decode("at", input.type_id), **values)
+    return await programmes.create(ctx, **given(input, prefixes={"type_id": "at"}))
 
 
 @mutation(requires=Permission.PROGRAMME_MANAGE, entity=("programme", Programme))

@@ -14,9 +14,9 @@ from graph.compiler.projection import column, projection, to_many, to_one
 from graph.compiler.roots import aggregate, many, one
 from graph.core import ids
 from graph.core.enums import describe
+from graph.core.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 from graph.core.mutations import mutation
 from graph.events.changed import changed
-from graph.fleet.inputs import EXPECTED_VERSION, Version, VersionIfKnown, given
 
 describe(
     Rebasing,
@@ -158,8 +158,7 @@ NEVER_NULL = ("rebasing", "airworthiness_limitation", "required_inspection")
 @mutation(requires=Permission.PROGRAMME_MANAGE, entity=("programmeTask", ProgrammeTask))
 async def create_programme_task(ctx: Ctx, input: CreateProgrammeTaskInput) -> UUID:
     """Add a task to a programme. It is due at once on the aircraft that follow the programme, counted from new."""
-    values = given(input, but=("programme_id",), never_null=NEVER_NULL)
-    return await tasks.create(ctx, programme_id=ids.decode("mp", input.programme_id), **values)
+    return await tasks.create(ctx, **given(input, never_null=NEVER_NULL, prefixes={"programme_id": "mp"}))
 
 
 @mutation(requires=Permission.PROGRAMME_MANAGE, entity=("programmeTask", ProgrammeTask))
