@@ -15,8 +15,9 @@ from db.maintenance.releases import SigningKey, SigningKeyOrigin
 from domain.context import Ctx
 from domain.entities import unique
 from domain.errors import ErrorCode, UserErrors, refuse
-from domain.maintenance.certificates import keys
+from domain.maintenance.certificates import keys, opening
 from domain.maintenance.certificates.keys import Material
+from domain.maintenance.certificates.opening import NotOpenedError
 from domain.permissions import Permission
 from runtime.sealing import SealError, sealer
 
@@ -36,7 +37,9 @@ async def import_pkcs12(ctx: Ctx, *, content: str, password: str) -> UUID:
     if len(raw) > LARGEST_FILE:
         raise refuse(ErrorCode.TOO_LONG, f"The file has {len(raw)} bytes; a key never needs that.", "input", "pkcs12")
     try:
-        material = await asyncio.to_thread(keys.imported, raw, password, ctx.now)
+        material = keys.imported(await opening.opened(raw, password), ctx.now)
+    except NotOpenedError as error:
+        raise refuse(ErrorCode.INVALID, str(error), "input", "pkcs12") from None
     except UserErrors as refused:
         raise refuse(refused.errors[0].code, refused.errors[0].message, "input", "pkcs12") from None
     await _retire(ctx)

@@ -14,10 +14,10 @@ import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from domain.errors import ErrorCode, refuse
+from domain.maintenance.certificates.opening import Opened
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -64,14 +64,9 @@ def made(organization: str, now: datetime, old: Material | None = None) -> Mater
     return Material(key, _signer(organization, key, authority, root, now), (root,), authority)
 
 
-def imported(content: bytes, password: str, now: datetime) -> Material:
+def imported(found: Opened, now: datetime) -> Material:
     """The key of a PKCS#12 file. Raises UserErrors when it cannot sign certificates."""
-    try:
-        key, certificate, others = pkcs12.load_key_and_certificates(content, password.encode() or None)
-    except ValueError:
-        raise refuse(
-            ErrorCode.INVALID, "This is no PKCS#12 file, or the password does not open it; export it again."
-        ) from None
+    key, certificate = found.key, found.certificate
     if key is None or certificate is None:
         raise refuse(ErrorCode.INVALID, "The file holds no private key with its certificate; export both together.")
     if not _can_sign(key):
@@ -87,7 +82,7 @@ def imported(content: bytes, password: str, now: datetime) -> Material:
             "The certificate is not for signing documents: its key usage needs nonRepudiation (contentCommitment).",
         )
     assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
-    return Material(key, certificate, tuple(_ordered(certificate, others)))
+    return Material(key, certificate, tuple(_ordered(certificate, found.others)))
 
 
 def restored(certificate: str, chain: str, private: bytes) -> Material:

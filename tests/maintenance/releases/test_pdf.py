@@ -1,5 +1,6 @@
 """The PDF of a certificate: PDF/A-3b with its data, in any script, and a signature that other programs validate."""
 
+import asyncio
 import base64
 import copy
 import hashlib
@@ -15,6 +16,7 @@ import orjson
 import pikepdf
 import pypdfium2
 import pytest
+from asn1crypto.pkcs12 import Pfx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -27,8 +29,9 @@ from pyhanko_certvalidator import ValidationContext
 
 from db.maintenance.releases import CertificateForm, ComponentWork
 from domain.errors import UserErrors
-from domain.maintenance.certificates import keys, signing, typesetting
+from domain.maintenance.certificates import keys, opening, signing, typesetting
 from domain.maintenance.certificates.keys import Material
+from domain.maintenance.certificates.opening import NotOpenedError, opened
 from domain.maintenance.certificates.sheet import Sheet
 from domain.maintenance.rules import certificates
 from domain.maintenance.rules.certificates import (
@@ -209,26 +212,40 @@ def packed(key, certificate: x509.Certificate | None, password: bytes = b"secret
     return pkcs12.serialize_key_and_certificates(b"k", key, certificate, None, encryption)
 
 
-def test_imported_keys() -> None:
+async def test_imported_keys() -> None:
     key, issued = authority_and_signer(digital_signature=True, content_commitment=True)
-    material = keys.imported(packed(key, issued), "secret", NOW)
+    material = keys.imported(await opened(packed(key, issued), "secret"), NOW)
     again = keys.restored(keys.pem([material.certificate]), keys.pem(material.chain), material.private())
     assert (again.fingerprint, again.subject, again.authority) == (material.fingerprint, "CN=Imported", None)
-    pdf = signing.sign(typesetting.typeset(Sheet(crs(), URL)), again, reason="Release", name="A")
-    assert judged(pdf, issued)
+
+    def signs() -> bool:
+        return judged(signing.sign(typesetting.typeset(Sheet(crs(), URL)), again, reason="Release", name="A"), issued)
+
+    assert await asyncio.to_thread(signs)  # pyHanko starts a loop of its own
     plain, unfit = authority_and_signer(digital_signature=True)
     small = ed25519.Ed25519PrivateKey.generate()
     refused = [
-        (packed(key, issued), "wrong", NOW, "password"),
-        (b"nonsense", "", NOW, "PKCS#12"),
         (packed(None, issued), "secret", NOW, "private key"),
         (packed(plain, unfit), "secret", NOW, "nonRepudiation"),
         (packed(key, issued), "secret", datetime(2040, 1, 1, tzinfo=UTC), "2036-01-01"),
     ]
     for content, password, now, said in refused:
         with pytest.raises(UserErrors, match=said):
-            keys.imported(content, password, now)
+            keys.imported(await opened(content, password), now)
     assert not keys._can_sign(small)
+
+
+async def test_files_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = packed(*authority_and_signer(digital_signature=True, content_commitment=True))
+    for wrong, password in ((content, "wrong"), (b"nonsense", "")):
+        with pytest.raises(NotOpenedError, match=r"no PKCS#12 file, or the password"):
+            await opened(wrong, password)
+    # Hours of work, and nobody else waits for it.
+    endless = Pfx.load(content)
+    endless["mac_data"]["iterations"] = 2_000_000_000
+    monkeypatch.setattr(opening, "WAIT_SECONDS", 1.5)
+    with pytest.raises(NotOpenedError, match="more rounds of key derivation"):
+        await opened(endless.dump(force=True), "secret")
 
 
 def test_own_keys_are_renewed_under_the_same_authority() -> None:
