@@ -4,6 +4,7 @@ What arrives is a document only once it was looked at, and then under another ke
 change what was staged, never what was taken.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -81,7 +82,8 @@ async def complete(ctx: Ctx, id: UUID) -> UUID:
     if upload.expires_at < ctx.now:
         raise refuse(ErrorCode.EXPIRED, "This upload was not completed in time; stage the file again.", "id")
     data = await _arrived(upload)
-    if problems := contents.content_problems(data, upload.content_type):
+    purpose = DocumentPurpose(upload.purpose)
+    if problems := await asyncio.to_thread(contents.content_problems, data, upload.content_type, purpose):
         raise UserErrors(*problems)
     key = _kept_key(upload.key)
     await storage().put(key, data, name=upload.name, content_type=upload.content_type)
@@ -91,7 +93,7 @@ async def complete(ctx: Ctx, id: UUID) -> UUID:
         name=upload.name,
         content_type=upload.content_type,
         data=data,
-        purpose=DocumentPurpose(upload.purpose),
+        purpose=purpose,
         key=key,
     )
 

@@ -1,6 +1,8 @@
 """From a certificate's frozen content to PDF/A-3b, the content embedded; the same input gives the same bytes."""
 
 import io
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,12 +28,15 @@ def data(content: dict[str, Any]) -> bytes:
 
 
 def typeset(sheet: Sheet) -> bytes:
-    """The PDF, unsigned."""
-    try:
+    """The PDF, unsigned. It is made whatever is in the content: a release does not wait for a better one."""
+    with suppress(typst.TypstError):
         return _compiled(sheet, sheet.content)
-    except typst.TypstError:
-        # PDF/A has no room for a character that no font has. Which they are takes seconds to find out, once.
-        return _compiled(sheet, fonts.printable(sheet.content))
+    # PDF/A has no room for a character that no font has. Which they are takes seconds to find out, once.
+    shown = fonts.printable(sheet.content)
+    with suppress(typst.TypstError):
+        return _compiled(sheet, shown)
+    # Then it is the logo, which was looked at when it was uploaded, but by another program.
+    return _compiled(replace(sheet, logo=None), shown)
 
 
 def _compiled(sheet: Sheet, shown: dict[str, Any]) -> bytes:
