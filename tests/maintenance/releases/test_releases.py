@@ -30,6 +30,7 @@ from tests.factories.api import Api
 from tests.factories.fleet import events_of
 from tests.factories.work import Crew
 from workers.jobs import REGISTRY, JobContext
+from workers.queue import MAX_RUNNING
 
 ERRORS = "errors { code message path }"
 SHOWN = """
@@ -61,15 +62,17 @@ async def ready(db: Database, crew: Crew) -> UUID:
 
 
 async def run_jobs(db: Database, settings: Settings, org_id: UUID, times: int = 1) -> list[Any]:
-    """What a worker does with the organization's certificates, each job so many times at once."""
+    """What workers do with the organization's certificates: each job so many times, as many at a time as a worker takes."""
     async with db.platform() as session:
         asked = (await session.scalars(select(Job).where(Job.org_id == org_id, Job.kind == JOB))).all()
     handler = REGISTRY[JOB].handler
-    runs = [
-        handler(JobContext(job.id, org_id, attempt, db, None, settings), job.arguments)
-        for job in asked
-        for attempt in range(times)
-    ]
+    turn = asyncio.Semaphore(MAX_RUNNING)
+
+    async def run(job: Job, attempt: int) -> Any:
+        async with turn:
+            return await handler(JobContext(job.id, org_id, attempt, db, None, settings), job.arguments)
+
+    runs = [run(job, attempt) for job in asked for attempt in range(times)]
     return await asyncio.gather(*runs, return_exceptions=True)
 
 
