@@ -62,7 +62,7 @@ async def ready(db: Database, crew: Crew) -> UUID:
 
 
 async def run_jobs(db: Database, settings: Settings, org_id: UUID, times: int = 1) -> list[Any]:
-    """What workers do with the organization's certificates: each job so many times, as many at a time as a worker takes."""
+    """What a worker does with the organization's certificates: each job so many times, as many as it takes at once."""
     async with db.platform() as session:
         asked = (await session.scalars(select(Job).where(Job.org_id == org_id, Job.kind == JOB))).all()
     handler = REGISTRY[JOB].handler
