@@ -79,10 +79,10 @@ class Preparer:
             self._known.move_to_end(key)
         return found
 
-    def forget(self) -> None:
-        """Every operation is prepared anew."""
-        self._known.clear()
-        self._characters = 0
+    def forget_plans(self) -> None:
+        """Every operation is planned anew."""
+        for known in self._known.values():
+            known.plans.clear()
 
     def prepare(self, text: str, name: str | None, *, registered: bool = False) -> Known:
         """The operation of a document whose text was checked. Raises RefusedError."""

@@ -2,6 +2,7 @@
 SMTP server. Each xdist worker has all of them for itself."""
 
 import contextlib
+import gc
 import shutil
 import socket
 import threading
@@ -69,6 +70,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place(item.nodeid))
+    gc.freeze()  # modules and schemas stay: looking through them again and again takes some seconds
 
 
 @pytest.fixture(scope="session")

@@ -49,10 +49,10 @@ async def locked(request: pytest.FixtureRequest, place: Place) -> AsyncIterator[
     engine, world = platform.engine, platform.world
     engine.world = replace(world, tenant_predicate=request.param)
     engine.planner = Planner(engine.world)
-    engine.preparer.forget()
+    engine.preparer.forget_plans()
     yield place
     engine.world, engine.planner = world, Planner(world)
-    engine.preparer.forget()
+    engine.preparer.forget_plans()
 
 
 def roots(place: Place) -> list[tuple[str, Any]]:
