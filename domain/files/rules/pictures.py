@@ -3,8 +3,6 @@ damaged one, or one that takes gigabytes when it is unpacked, is everybody's tro
 
 import io
 
-from PIL import Image
-
 from domain.errors import ErrorCode, UserError
 
 MOST_PIXELS = 16_000_000
@@ -13,6 +11,8 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 
 def problems(data: bytes) -> list[UserError]:
     """What speaks against drawing it. Takes some tenths of a second for the largest."""
+    from PIL import Image  # only who uploads a picture waits for it
+
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_PIXELS:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from zxcvbn import zxcvbn
-
 MIN_LENGTH = 12
 MAX_LENGTH = 200
 MIN_SCORE = 3
@@ -25,6 +23,8 @@ def weakness(password: str, personal: Iterable[str] = ()) -> str | None:
         return f"Use at least {MIN_LENGTH} characters."
     if len(password) > MAX_LENGTH:
         return f"Use at most {MAX_LENGTH} characters."
+    from zxcvbn import zxcvbn  # loading its word lists would slow down the start of every process
+
     words = [part for text in personal for part in _words(text)]
     result = zxcvbn(password[:SCORED_LENGTH], user_inputs=words)
     if result["score"] >= MIN_SCORE:
