@@ -34,7 +34,7 @@ from runtime.settings import Settings
 from tests.factories.api import connected
 from tests.sharing import Sharing, place
 
-COMPARED, COMPARED_THOROUGHLY = 200, 2_500  # generated operations of each comparison in tests/compiler
+COMPARED, COMPARED_THOROUGHLY = 120, 2_500  # generated operations of each comparison in tests/compiler
 
 TEMPLATE = "opsgraph"  # migrated once, never connected to again, copied for whoever wants a fresh one
 

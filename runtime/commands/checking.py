@@ -73,7 +73,7 @@ def test(
         bool,
         typer.Option(
             "--thorough",
-            help="Compare 5,000 generated operations with the reference executor instead of 400, under every "
+            help="Compare 5,000 generated operations with the reference executor instead of 240, under every "
             "built-in role, and other ones at each run; and kill the servers under load, at full size.",
         ),
     ] = False,  # noqa: PT028 - a command, not a test
