@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 
 from sqlalchemy import text
 from starlette.requests import Request
@@ -99,10 +100,15 @@ class Health:
         """This process's metrics, for Prometheus."""
         return Response(metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE, "Cache-Control": "no-store"})
 
+    @cached_property
+    def _schema(self) -> tuple[bytes, str]:
+        """The text, and its entity tag; made when somebody first asks."""
+        sdl = self._platform.schema.sdl.encode()
+        return sdl, f'"{hashlib.sha256(sdl).hexdigest()[:32]}"'
+
     async def schema(self, request: Request) -> Response:
         """The schema in the schema definition language."""
-        sdl = (await asyncio.to_thread(lambda: self._platform.schema.sdl)).encode()
-        etag = f'"{hashlib.sha256(sdl).hexdigest()[:32]}"'
+        sdl, etag = await asyncio.to_thread(lambda: self._schema)
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if is_known(etag.encode(), request.headers.get("if-none-match", "").encode("latin-1")):
             return Response(status_code=304, headers=headers)
