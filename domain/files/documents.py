@@ -37,7 +37,7 @@ async def store(ctx: Ctx, *, name: str, content_type: str, data: bytes, purpose:
     """Keep what the platform made itself, as jobs do. UserErrors when it is not what it is said to be."""
     name = contents.clean_name(name)
     problems = contents.problems(name, content_type, len(data), purpose)
-    if problems := problems or contents.content_problems(data, content_type, purpose):
+    if problems := problems or contents.content_problems(data, content_type):
         raise UserErrors(*problems)
     key = new_key()
     await storage().put(key, data, name=name, content_type=content_type)

@@ -4,7 +4,6 @@ What arrives is a document only once it was looked at, and then under another ke
 change what was staged, never what was taken.
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,7 +17,7 @@ from db.session import Database
 from domain.context import Ctx
 from domain.entities import access
 from domain.errors import ErrorCode, ForbiddenError, NotFoundError, UserError, UserErrors, refuse
-from domain.files import documents
+from domain.files import documents, pictures
 from domain.files.rules import contents
 from domain.permissions import Permission
 from runtime.storage import Storage, storage
@@ -83,7 +82,10 @@ async def complete(ctx: Ctx, id: UUID) -> UUID:
         raise refuse(ErrorCode.EXPIRED, "This upload was not completed in time; stage the file again.", "id")
     data = await _arrived(upload)
     purpose = DocumentPurpose(upload.purpose)
-    if problems := await asyncio.to_thread(contents.content_problems, data, upload.content_type, purpose):
+    problems = contents.content_problems(data, upload.content_type)
+    if not problems and contents.is_drawn(upload.content_type, purpose):
+        problems = await pictures.problems(data)
+    if problems:
         raise UserErrors(*problems)
     key = _kept_key(upload.key)
     await storage().put(key, data, name=upload.name, content_type=upload.content_type)

@@ -1,6 +1,7 @@
 """Making a certificate's PDF: once, from its frozen content, however often it is tried."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from db.files.documents import DocumentPurpose
 from db.maintenance.releases import Release
 from domain import entities
 from domain.context import Ctx
+from domain.errors import NotFoundError
 from domain.files import documents
 from domain.maintenance import signing_keys
 from domain.maintenance.certificates.keys import Material
@@ -77,4 +79,7 @@ def _made(sheet: Sheet, material: Material) -> bytes:
 
 async def _logo(ctx: Ctx, release: Release) -> tuple[str, bytes] | None:
     name: str | None = release.content.get("logo")
-    return await documents.read(ctx, UUID(name.partition("_")[2])) if name else None
+    # Another one may have taken its place since, and this one be gone: the certificate does not wait for it.
+    with suppress(NotFoundError):
+        return await documents.read(ctx, UUID(name.partition("_")[2])) if name else None
+    return None

@@ -144,6 +144,18 @@ async def test_addresses_are_good_for_what_they_were_given_for(
             await uploads.complete(ctx, staged_id(staged))
 
 
+async def test_what_the_platform_draws_is_looked_at(api: Api, http: httpx.AsyncClient) -> None:
+    damaged = PNG[: len(PNG) // 2]
+    asset, evidence = [
+        await api.done(STAGE, input=announced(damaged, name="a.png", contentType="image/png", purpose=purpose))
+        for purpose in ("ASSET", "EVIDENCE")
+    ]
+    for staged in (asset, evidence):
+        await put(http, staged["url"], damaged)
+    assert await api.refusals(COMPLETE, id=asset["uploadId"]) == [("INVALID", ["id"])]
+    assert (await api.done(COMPLETE, id=evidence["uploadId"]))["document"]["size"] == len(damaged)
+
+
 async def test_who_may_do_what(
     api: Api, http: httpx.AsyncClient, db: Database, settings: Settings, owner: Person, stranger: Actor
 ) -> None:

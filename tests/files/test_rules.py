@@ -1,12 +1,9 @@
 """Tables of what files may be."""
 
-import io
-
 import pytest
-from PIL import Image
 
 from db.files.documents import DocumentPurpose
-from domain.files.rules import contents, pictures
+from domain.files.rules import contents
 from tests.factories.files import CONTENTS
 
 EVIDENCE, ASSET = DocumentPurpose.EVIDENCE, DocumentPurpose.ASSET
@@ -53,10 +50,10 @@ def test_what_is_announced(name: str, content_type: str, size: int, purpose: Doc
 
 @pytest.mark.parametrize("content_type", CONTENTS)
 def test_every_type_is_recognised_by_its_content(content_type: str) -> None:
-    assert contents.content_problems(CONTENTS[content_type], content_type, EVIDENCE) == []
+    assert contents.content_problems(CONTENTS[content_type], content_type) == []
     assert content_type in contents.TYPES[EVIDENCE]
     other = next(each for each in CONTENTS if each != content_type)
-    [problem] = contents.content_problems(CONTENTS[other], content_type, EVIDENCE)
+    [problem] = contents.content_problems(CONTENTS[other], content_type)
     assert other in problem.message
     assert content_type in problem.message
 
@@ -65,30 +62,5 @@ def test_every_type_is_recognised_by_its_content(content_type: str) -> None:
     "data", [b"", b"<html><script>alert(1)</script>", b"MZ\x90\x00" + bytes(60), b"<svg xmlns=''/>", bytes(100)]
 )
 def test_what_is_something_else(data: bytes) -> None:
-    [problem] = contents.content_problems(data, "application/pdf", EVIDENCE)
+    [problem] = contents.content_problems(data, "application/pdf")
     assert "is of no type that is taken" in problem.message
-
-
-def picture(format: str, width: int = 40, height: int = 20) -> bytes:
-    out = io.BytesIO()
-    Image.new("1" if format == "PNG" else "RGB", (width, height)).save(out, format)
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("format", pictures.FORMATS)
-def test_what_the_platform_draws_can_be_drawn(format: str) -> None:
-    kind = f"image/{format.lower()}"
-    whole = picture(format)
-    assert contents.content_problems(whole, kind, ASSET) == []
-    damaged = whole[: len(whole) // 2]
-    [problem] = contents.content_problems(damaged, kind, ASSET)
-    assert "is damaged" in problem.message
-    assert contents.content_problems(damaged, kind, EVIDENCE) == []  # it is only kept
-
-
-@pytest.mark.parametrize("side", [4_001, 12_000, 30_000])
-def test_a_small_file_is_not_unpacked_to_a_giant(side: int) -> None:
-    data = picture("PNG", side, side)
-    assert len(data) < 200_000
-    [problem] = contents.content_problems(data, "image/png", ASSET)
-    assert "more than 16 million pixels" in problem.message

@@ -11,7 +11,6 @@ import filetype
 
 from db.files.documents import DocumentPurpose
 from domain.errors import ErrorCode, UserError
-from domain.files.rules import pictures
 
 MEGABYTE = 1_000_000
 LONGEST_NAME = 200
@@ -32,7 +31,6 @@ TYPES: dict[DocumentPurpose, tuple[str, ...]] = {
     DocumentPurpose.TEMPLATE: ("application/pdf", *IMAGES),
     DocumentPurpose.CERTIFICATE: ("application/pdf",),
 }
-DRAWN = (DocumentPurpose.ASSET, DocumentPurpose.TEMPLATE)
 LARGEST: dict[DocumentPurpose, int] = {
     DocumentPurpose.EVIDENCE: 25 * MEGABYTE,
     DocumentPurpose.ASSET: 5 * MEGABYTE,
@@ -52,15 +50,19 @@ def problems(name: str, content_type: str, size: int, purpose: DocumentPurpose) 
     return [*_name_problems(name), *_type_problems(name, content_type, purpose), *_size_problems(size, purpose)]
 
 
-def content_problems(data: bytes, content_type: str, purpose: DocumentPurpose) -> list[UserError]:
-    """What speaks against the content of a file that was announced as `content_type`. Pictures that the platform will
-    draw itself are unpacked."""
+def content_problems(data: bytes, content_type: str) -> list[UserError]:
+    """What speaks against the content of a file that was announced as `content_type`."""
     found = recognised(data)
     if found == content_type:
-        return pictures.problems(data) if purpose in DRAWN and content_type in IMAGES else []
+        return []
     what = f"is {found}" if found in ENDINGS else "is of no type that is taken"
     message = f"The content {what}, not {content_type} as was announced; stage the file again as what it is."
     return [UserError(ErrorCode.INVALID, message, ("id",))]
+
+
+def is_drawn(content_type: str, purpose: DocumentPurpose) -> bool:
+    """Whether the platform draws it itself, and does not only keep it."""
+    return content_type in IMAGES and purpose in (DocumentPurpose.ASSET, DocumentPurpose.TEMPLATE)
 
 
 def recognised(data: bytes) -> str | None:

@@ -15,6 +15,9 @@ import typst
 
 from domain.maintenance.certificates import fonts
 from domain.maintenance.certificates.sheet import Sheet
+from runtime.logging import get_logger
+
+log = get_logger("opsgraph.certificates")
 
 TEMPLATES = Path(__file__).parent / "templates"
 STANDARD: Final = "a-3b"
@@ -36,6 +39,7 @@ def typeset(sheet: Sheet) -> bytes:
     with suppress(typst.TypstError):
         return _compiled(sheet, shown)
     # Then it is the logo, which was looked at when it was uploaded, but by another program.
+    log.warning("certificate without its logo", number=sheet.content["number"], logo=sheet.content.get("logo"))
     return _compiled(replace(sheet, logo=None), shown)
 
 
