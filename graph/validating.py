@@ -5,8 +5,12 @@ refused at the first of them. Those of the second compare fields with fields and
 which takes most of the time that validation takes; they see documents whose names are all known.
 """
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, specified_rules, validate
+from typing import ClassVar
+
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, Visitor, specified_rules, validate
+from graphql.language.visitor import EnterLeaveVisitor
 from graphql.validation import (
+    ASTValidationRule,
     NoFragmentCyclesRule,
     NoUndefinedVariablesRule,
     NoUnusedFragmentsRule,
@@ -15,9 +19,28 @@ from graphql.validation import (
     VariablesInAllowedPositionRule,
 )
 
+NOTHING = EnterLeaveVisitor(None, None)
 MAX_ERRORS = 5  # each of them may print the value that is wrong
 
-SECOND = (
+
+class Knowing(Visitor):
+    """A rule that knows which kinds of nodes it looks at. The library would ask each rule about each kind by the names
+    of its methods, for every document anew: a third of the time that a small one takes."""
+
+    handled: ClassVar[frozenset[str]] = frozenset()
+
+    def get_enter_leave_for_kind(self, kind: str) -> EnterLeaveVisitor:
+        return super().get_enter_leave_for_kind(kind) if kind in self.handled else NOTHING
+
+
+def knowing(rule: type[ASTValidationRule]) -> type[ASTValidationRule]:
+    if hasattr(rule, "enter") or hasattr(rule, "leave"):
+        return rule  # it looks at every kind
+    kinds = {name[len("enter_") :] for name in dir(rule) if name.startswith(("enter_", "leave_"))}
+    return type(rule.__name__, (Knowing, rule), {"handled": frozenset(kinds)})
+
+
+COMPARING = (
     NoFragmentCyclesRule,
     NoUndefinedVariablesRule,
     NoUnusedFragmentsRule,
@@ -25,7 +48,8 @@ SECOND = (
     OverlappingFieldsCanBeMergedRule,
     VariablesInAllowedPositionRule,
 )
-FIRST = tuple(rule for rule in specified_rules if rule not in SECOND)
+FIRST = tuple(knowing(rule) for rule in specified_rules if rule not in COMPARING)
+SECOND = tuple(knowing(rule) for rule in COMPARING)
 
 
 def validation_errors(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from structlog import get_logger
 
-from db.models import Base
 from db.session import async_url
 
 MIGRATORS = 7_062_018_001  # the advisory lock of whoever migrates
@@ -23,9 +22,7 @@ log = get_logger("db.migrations")
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
         transaction_per_migration=True,
-        compare_server_default=True,
         on_version_apply=_say,
     )
     with context.begin_transaction():
@@ -65,7 +62,6 @@ def offline() -> None:
     context.configure(
         dialect_name="postgresql",
         dialect_opts={"paramstyle": "named"},
-        target_metadata=Base.metadata,
         literal_binds=True,
         transaction_per_migration=True,
     )

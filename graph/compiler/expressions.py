@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +19,29 @@ DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy le
 PLACEHOLDER = re.compile(r"\{actor\.(\w+)\}")
 
 
-def compile_expression(expression: Any, slots: Slots, *rows: Any) -> str:
-    """SQL text of a SQLAlchemy expression over these aliases; its values become literals and the actor's become
-    parameters. It is compiled inside a SELECT from the aliases, so that sub-selects correlate with them."""
-    around = select(expression.label("v")).select_from(*rows)
+# What rows are called in texts that are compiled once. SQLAlchemy quotes names with a space in them wherever it writes
+# them, so that the quoted name is found by itself.
+ROWS = ("the row", "the row below")
+
+
+@lru_cache(maxsize=4096)
+def text_of(expression: Callable[..., Any], *models: type) -> str:
+    """SQL text of a SQLAlchemy expression over rows of these models, called as in ROWS; its values become literals, the
+    actor's stay as they are in ACTOR. It is compiled inside a SELECT from the rows, so that sub-selects correlate with
+    them. Compiling takes a hundred times what putting in the names takes, and expressions are as many as fields."""
+    rows: list[Any] = [aliased(model, name=name) for model, name in zip(models, ROWS, strict=False)]
+    around = select(expression(*rows, ACTOR).label("v")).select_from(*rows)
     text = str(around.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
     text = text.removeprefix("SELECT ")[: text.rindex(" AS v \nFROM ") - len("SELECT ")]
-    # In parentheses: a condition may be an OR, and is joined to others by AND.
-    return f"({PLACEHOLDER.sub(lambda match: slots.actor(match[1]), text)})"
+    return f"({text})"  # it may be an OR, and is joined to others by AND
+
+
+def compile_expression(expression: Callable[..., Any], slots: Slots, *rows: "Row") -> str:
+    """The expression's text over these rows; the actor's values become parameters."""
+    text = text_of(expression, *(row.projection.model for row in rows))
+    for row, name in zip(rows, ROWS, strict=False):
+        text = text.replace(f'"{name}"', row.alias)
+    return PLACEHOLDER.sub(lambda match: slots.actor(match[1]), text)
 
 
 @dataclass
@@ -77,16 +93,11 @@ class Row:
             return f"'{scalar.id_prefix}_' || {value}"
         return f"{value}::text" if scalar.python_type is Decimal else value
 
-    def _alias(self) -> Any:
-        return aliased(self.projection.model, name=self.alias)
-
     def compile(self, expression: Expression, slots: Slots) -> str:
-        alias = self._alias()
-        return compile_expression(expression(alias, ACTOR), slots, alias)
+        return compile_expression(expression, slots, self)
 
     def compile_join(self, join: Join, parent: "Row", slots: Slots) -> str:
         if parent.base is not None:
             for name in parent.projection.model.__table__.columns.keys():  # noqa: SIM118 - not a dict
                 parent.column(name)
-        above, here = parent._alias(), self._alias()
-        return compile_expression(join(above, here, ACTOR), slots, above, here)
+        return compile_expression(join, slots, parent, self)

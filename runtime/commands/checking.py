@@ -21,12 +21,14 @@ CLI = [sys.executable, "-P", "-m", "runtime.cli"]
 
 
 def check() -> None:
-    """Check the code: formatting, lint, types, layers, schema.graphql and the migrations' SQL."""
+    """Check the code: formatting, lint, types, layers and sizes, schema.graphql and the migrations' SQL."""
     checks: dict[str, Callable[[], tuple[int, str]]] = {
         "format": lambda: _run(str(TOOLS / "ruff"), "format", "--check", "."),
         "lint": lambda: _run(str(TOOLS / "ruff"), "check", "."),
         "types": lambda: _run(str(TOOLS / "mypy")),
-        "layers": lambda: _run(str(TOOLS / "lint-imports")),
+        "layers": lambda: _run(
+            sys.executable, "-m", "pytest", "-q", "--noconftest", "tests/architecture/test_layers.py"
+        ),
         "schema": lambda: _run(*CLI, "schema", "--check"),
         "migrations": _lint_migrations,
     }

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -64,6 +65,12 @@ async def deliver(message: EmailMessage, smtp_url: str) -> None:
         await hand_over(server, message)
 
 
+@cache
+def authorities() -> ssl.SSLContext:
+    """Whom TLS trusts. Loading the world's authorities takes longer than sending a mail does."""
+    return ssl.create_default_context()
+
+
 @asynccontextmanager
 async def connected(smtp_url: str) -> AsyncIterator[aiosmtplib.SMTP]:
     """A connection to the server of `smtp_url`, signed in."""
@@ -76,7 +83,7 @@ async def connected(smtp_url: str) -> AsyncIterator[aiosmtplib.SMTP]:
         username=unquote(url.username) if url.username else None,
         password=unquote(url.password) if url.password else None,
         use_tls=url.scheme == "smtps",
-        tls_context=ssl.create_default_context(),
+        tls_context=authorities(),
         timeout=SMTP_TIMEOUT,
     )
     async with server:
