@@ -59,13 +59,22 @@ async def committed(redis: Redis | None) -> None:
 
 
 async def commits(redis: Redis | None, organizations: Collection[UUID]) -> bool:
-    """Say that events of these organizations were committed; whether everyone who follows them has been told."""
-    return await publish_all(redis, [(commits_channel(org_id), "") for org_id in organizations])
+    """Say that events of these organizations were committed; whether everyone who follows them has been told.
+
+    It is tried after a failure too: others may hear Redis again already, and would be told by PostgreSQL alone, which
+    they hear a moment later. While Redis hangs, that costs each commit PUBLISH_TIMEOUT."""
+    return await _sent(redis, [(commits_channel(org_id), "") for org_id in organizations])
 
 
 async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -> bool:
     """Send several hints in one round trip; whether Redis took them. After a failure nothing is tried for a second."""
-    if redis is None or not hints or time.monotonic() < _silent_until.get(redis, 0.0):
+    if redis is None or time.monotonic() < _silent_until.get(redis, 0.0):
+        return False
+    return await _sent(redis, hints)
+
+
+async def _sent(redis: Redis | None, hints: list[tuple[str, str | int]]) -> bool:
+    if redis is None or not hints:
         return False
     try:
         async with asyncio.timeout(PUBLISH_TIMEOUT), redis.pipeline(transaction=False) as pipe:
@@ -76,6 +85,7 @@ async def publish_all(redis: Redis | None, hints: list[tuple[str, str | int]]) -
         _silent_until[redis] = time.monotonic() + SILENCE_AFTER_FAILURE
         log.warning("hint not sent", channel=hints[0][0], error=repr(error))
         return False
+    _silent_until.pop(redis, None)
     return True
 
 
