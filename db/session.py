@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy import event, text
@@ -29,8 +30,11 @@ SET_SCOPE = text("SELECT set_config('app.org_id', :org, true), set_config('app.u
 
 
 def async_url(url: str) -> str:
-    """Any libpq-style URL as SQLAlchemy's asyncpg URL."""
-    return "postgresql+asyncpg://" + url.split("://", 1)[1]
+    """Any libpq-style URL as SQLAlchemy's asyncpg URL. Its parameters (`sslmode`, `sslrootcert`) are left to asyncpg:
+    SQLAlchemy would take them for arguments of `connect`."""
+    place, _, parameters = url.split("://", 1)[1].partition("?")
+    dsn = f"?dsn={quote(f'postgresql://?{parameters}', safe='')}" if parameters else ""
+    return f"postgresql+asyncpg://{place}{dsn}"
 
 
 class TenantSession(Session):

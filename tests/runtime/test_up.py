@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -86,12 +87,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", folder], check=True)
 
 
-@pytest.fixture
-def up(data: Path) -> Iterator[Up]:
-    running = Up(data)
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+@contextmanager
+def running(data: Path) -> Iterator[Up]:
+    up = Up(data)
+    try:
+        yield up
+    finally:
+        if up.process.poll() is None:
+            up.stop()
 
 
 def leaves_nothing(up: Up, number: int) -> str:
@@ -106,45 +109,74 @@ def leaves_nothing(up: Up, number: int) -> str:
     return err
 
 
-def test_it_says_one_line_heals_whatever_is_killed_and_leaves_nothing(up: Up) -> None:
+def says_where_it_is(up: Up) -> None:
     assert set(up.said) == {"url", "graphql", "ws", "demo"}
     assert up.said["graphql"] == f"{up.said['url']}/graphql"
     assert up.said["ws"].startswith("ws://")
     assert up.said["demo"]
     assert all(set(each) >= {"organization", "email", "password", "roles"} for each in up.said["demo"])
     assert up.ready()
+
+
+def is_found_by_other_commands(up: Up) -> None:
     second = up.run("up", "--port", "0")
     assert second.returncode == 1
     assert "already runs on" in second.stderr
-    assert up.run("migrate").returncode == 0  # finds the servers of the running one
+    assert up.run("migrate").returncode == 0
     toured = up.run("tour", "maintenance")
     assert toured.returncode == 0, toured.stdout + toured.stderr
     assert "judged VALID" in toured.stdout
-    for part in PARTS:
-        mark = up.mark(part)
+
+
+def heals(up: Up, *parts: str) -> None:
+    """The parts are killed at the same moment."""
+    before = {part: up.mark(part) for part in parts}
+    for mark in before.values():
         assert mark is not None
         os.kill(mark.pid, signal.SIGKILL)
+    for part, mark in before.items():
+        assert mark is not None
         until(partial(up.another, part, mark), what=f"the restart of {part}")
-        until(up.ready, what=f"readiness after {part} was killed")
-    err = leaves_nothing(up, signal.SIGINT)
-    assert all(f"{name} runs again" in err for name in ("PostgreSQL", "Valkey", "The API", "The worker"))
-    assert "There is no server" in up.run("migrate").stderr
+    until(up.ready, what=f"readiness after {parts} were killed")
 
 
-def test_after_kill_9_of_itself_the_next_one_starts_with_the_data(up: Up, data: Path) -> None:
-    demo, marks = up.said["demo"], up.marks()
-    up.process.kill()
-    up.process.communicate()
-    again = Up(data)
-    try:
+def test_it_heals_whatever_is_killed_outlives_kill_9_of_itself_and_leaves_nothing(data: Path) -> None:
+    with running(data) as first:
+        says_where_it_is(first)
+        is_found_by_other_commands(first)
+        heals(first, "servers/postgres")
+        heals(first, "servers/valkey", "worker")
+        heals(first, "api")
+        demo, marks = first.said["demo"], first.marks()
+        first.process.kill()
+        _, said = first.process.communicate()
+    assert all(f"{name} runs again" in said for name in ("PostgreSQL", "Valkey", "The API", "The worker"))
+    with running(data) as again:
         assert again.said["demo"] == demo
         assert again.ready()
         until(lambda: not any(mark.alive() for mark in marks), what="the end of the earlier processes")
         assert again.run("audit", "verify").returncode == 0
-        leaves_nothing(again, signal.SIGTERM)
-    finally:
-        if again.process.poll() is None:
-            again.stop()
+        leaves_nothing(again, signal.SIGINT)
+        assert "There is no server" in again.run("migrate").stderr
+
+
+def test_stopped_while_it_starts_it_leaves_nothing(data: Path) -> None:
+    process = subprocess.Popen(
+        Up.command("up", "--port", "0", "--no-demo", "--data", str(data)),
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pid = data / "servers/postgres.pid"
+    until(pid.exists, what="the start of PostgreSQL")
+    mark = Mark.load(pid)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, ""), err
+    assert "Traceback" not in err
+    assert mark is not None
+    assert not mark.alive()
 
 
 def test_a_taken_port_is_a_sentence(data: Path) -> None:
