@@ -23,13 +23,18 @@ from tests.runtime.waiting import until
 PARTS = ("servers/postgres", "servers/valkey", "api", "worker")
 
 
+def environment_of(data: Path) -> dict[str, str]:
+    """No settings but the data folder: those of the tests name servers."""
+    bare = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    return bare | {"PYTHONPATH": str(PROJECT), "DATA_DIR": str(data)}
+
+
 class Up:
     """A running `opsgraph up` on `data`."""
 
     def __init__(self, data: Path, *arguments: str) -> None:
         self.data = data
-        bare = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-        self.environment = bare | {"PYTHONPATH": str(PROJECT), "DATA_DIR": str(data)}
+        self.environment = environment_of(data)
         self.process = subprocess.Popen(
             [*self.command("up"), "--port", "0", "--json", *arguments],
             env=self.environment,
@@ -162,17 +167,19 @@ def test_it_heals_whatever_is_killed_outlives_kill_9_of_itself_and_leaves_nothin
 
 def test_stopped_while_it_starts_it_leaves_nothing(data: Path) -> None:
     process = subprocess.Popen(
-        Up.command("up", "--port", "0", "--no-demo", "--data", str(data)),
-        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        Up.command("up", "--port", "0", "--no-demo"),
+        env=environment_of(data),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     pid = data / "servers/postgres.pid"
-    until(pid.exists, what="the start of PostgreSQL")
-    mark = Mark.load(pid)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    try:
+        until(pid.exists, what="the start of PostgreSQL")
+        mark = Mark.load(pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, ""), err
     assert "Traceback" not in err
     assert mark is not None
@@ -183,8 +190,8 @@ def test_a_taken_port_is_a_sentence(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            Up.command("up", "--port", port, "--data", str(data)),
-            env=os.environ | {"PYTHONPATH": str(PROJECT)},
+            Up.command("up", "--port", port),
+            env=environment_of(data),
             capture_output=True,
             text=True,
             check=False,
