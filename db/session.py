@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import NullPool
 
+from db import resting
 from db.events import outbox
 from db.rls import APP_ROLE, SYSTEM_ROLE
 from runtime.logging import get_logger
@@ -65,10 +66,8 @@ class Database:
         self.system = self._engine(SYSTEM_ROLE, max(2, settings.database_pool_size // 2))
 
     def _engine(self, role: str, size: int) -> AsyncEngine:
-        options: dict[str, Any] = (
-            {"pool_size": size, "max_overflow": 0, "pool_pre_ping": True} if self._pooled else {"poolclass": NullPool}
-        )
-        return create_async_engine(
+        options: dict[str, Any] = {"pool_size": size, "max_overflow": 0} if self._pooled else {"poolclass": NullPool}
+        engine = create_async_engine(
             async_url(self.settings.database_url),
             connect_args={
                 "server_settings": {
@@ -82,6 +81,7 @@ class Database:
             },
             **options,
         )
+        return resting.watch(engine)
 
     @asynccontextmanager
     async def tenant(self, org_id: UUID, user_id: UUID | None = None) -> AsyncIterator[AsyncSession]:

@@ -1,0 +1,43 @@
+"""Connections of the pools: kept while they are good, replaced when they were lost."""
+
+import re
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from db.session import Database
+from runtime.servers.throwaway import Throwaway
+from runtime.settings import Settings
+
+PID = text("SELECT pg_backend_pid()")
+
+
+@pytest.fixture
+async def own(fresh_settings: Settings) -> AsyncIterator[Database]:
+    database = Database(fresh_settings.model_copy(update={"database_pool_size": 1}))
+    yield database
+    await database.close()
+
+
+async def pid(own: Database) -> int:
+    async with own.tenant(uuid4()) as session:
+        return int(await session.scalar(PID))
+
+
+async def test_one_that_is_kept_is_asked_in_one_round_trip(own: Database, servers: Throwaway) -> None:
+    name = own.settings.database_url.rpartition("/")[2].partition("?")[0]
+    servers.postgres.psql(f"ALTER DATABASE {name} SET log_statement = 'all'")
+    kept = await pid(own)
+    start = servers.postgres.log.stat().st_size
+    assert await pid(own) == kept
+    said = servers.postgres.log.read_bytes()[start:].decode()
+    asked = re.findall(rf"\[{kept}\] \w+ LOG:  (?:statement|execute \w+): (\w+)", said)
+    assert asked == ["SELECT", "BEGIN", "SELECT", "SELECT", "COMMIT"], said
+
+
+async def test_one_that_was_lost_is_replaced(own: Database, servers: Throwaway) -> None:
+    before = await pid(own)
+    assert servers.postgres.psql(f"SELECT pg_terminate_backend({before})").strip() == "t"
+    assert await pid(own) != before
