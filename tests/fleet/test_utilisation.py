@@ -159,7 +159,7 @@ async def test_the_log_is_append_only_for_the_owner_too(db: Database, settings, 
         for statement in (
             "UPDATE utilisation_entries SET minutes = 1",
             "DELETE FROM utilisation_entries WHERE kind = 'OPENING'",
-            "DELETE FROM aircraft",
+            f"DELETE FROM aircraft WHERE id = '{aircraft_id}'",
             "TRUNCATE utilisation_entries",
         ):
             # Row-level security shows the owner nothing; the triggers hold even without it.
