@@ -23,8 +23,8 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "",
-        description="PostgreSQL 16 or newer, in UTF-8, for requests and jobs; its login must be a member of "
-        "`opsgraph_app` and `opsgraph_system`.",
+        description="PostgreSQL 16 or newer, in UTF-8, for requests and jobs, with libpq's parameters "
+        "(`?sslmode=require`); its login must be a member of `opsgraph_app` and `opsgraph_system`.",
     )
     database_read_url: str = Field(
         "", description="A replica for reads, whose answers are as old as it lags; `DATABASE_URL` when empty."

@@ -1,13 +1,13 @@
-"""Connections of the pools: kept while they are good, replaced when they were lost."""
+"""Connections of the pools: made as the URL says, kept while they are good, replaced when they were lost."""
 
 import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
-from db.session import Database
+from db.session import Database, async_url
 from runtime.servers.throwaway import Throwaway
 from runtime.settings import Settings
 
@@ -41,3 +41,19 @@ async def test_one_that_was_lost_is_replaced(own: Database, servers: Throwaway) 
     before = await pid(own)
     assert servers.postgres.psql(f"SELECT pg_terminate_backend({before})").strip() == "t"
     assert await pid(own) != before
+
+
+def test_parameters_of_the_url_are_left_to_the_driver() -> None:
+    url = make_url(async_url("postgres://u:p%40@h:5433/d?sslmode=require&sslrootcert=/x.pem"))
+    assert (url.username, url.password, url.host, url.port, url.database) == ("u", "p@", "h", 5433, "d")
+    assert dict(url.query) == {"dsn": "postgresql://?sslmode=require&sslrootcert=/x.pem"}
+    assert async_url("postgresql://h/d") == "postgresql+asyncpg://h/d"
+
+
+async def test_whoever_requires_tls_is_not_connected_without(settings: Settings) -> None:
+    """The server of the tests has none."""
+    required = settings.database_url.replace("sslmode=disable", "sslmode=require")
+    database = Database(settings.model_copy(update={"database_url": required}))
+    with pytest.raises(ConnectionError, match="SSL"):
+        await pid(database)
+    await database.close()
