@@ -3,11 +3,13 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from runtime.processes import Mark, replace_text
 from runtime.settings import Settings
 
 RECORD = "runtime.json"
+FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")  # parameters of a database's URL
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,15 @@ def with_running_servers(settings: Settings) -> Settings:
     if "public_url" not in settings.model_fields_set:
         update["public_url"] = running.url
     return settings.model_copy(update=update)
+
+
+def missing_files(settings: Settings) -> str | None:
+    """Which file that a database's URL names does not exist, in a sentence; the driver would not say which."""
+    for name in ("database_url", "database_read_url", "database_owner_url"):
+        for parameter, path in parse_qsl(urlsplit(getattr(settings, name)).query):
+            if parameter in FILES and not Path(path).expanduser().is_file():
+                return f"{name.upper()} has {parameter}={path}, and there is no such file."
+    return None
 
 
 def missing_servers(settings: Settings) -> str | None:

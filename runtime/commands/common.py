@@ -24,6 +24,9 @@ Data = Annotated[
 ]
 
 
+NOT_MIGRATED = "The database is not migrated; run `./opsgraph migrate` first."
+
+
 class CommandError(Exception):
     """Ends a command with a sentence on standard error and an exit code."""
 
@@ -34,13 +37,13 @@ class CommandError(Exception):
 
 def load(data: Path | None = None, *, servers: bool = True) -> Any:
     """The settings; with `servers`, the database and Redis are there to be used (set, or of a running `up`)."""
-    from runtime.running import missing_servers
+    from runtime.running import missing_files, missing_servers
     from runtime.settings import settings
 
     if data is not None:
         os.environ["DATA_DIR"] = str(data.expanduser().absolute())
     found = settings()
-    if servers and (problem := missing_servers(found)):
+    if problem := (missing_servers(found) if servers else None) or missing_files(found):
         raise CommandError(problem)
     return found
 
@@ -79,8 +82,10 @@ def readable_errors() -> Iterator[None]:
         raise CommandError(f"Redis does not answer: {error}.") from error
     except (ConnectionError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise CommandError(f"The database does not answer: {error}.") from error
-    except asyncpg.UndefinedTableError as error:
-        raise CommandError("The database is not migrated; run `./opsgraph migrate` first.") from error
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError) as error:
+        if not _is_not_migrated(error):
+            raise
+        raise CommandError(NOT_MIGRATED) from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise CommandError(f"The database refuses us: {error}.") from error
     except DBAPIError as error:
@@ -90,13 +95,20 @@ def readable_errors() -> Iterator[None]:
         raise CommandError(sentence) from error
 
 
+def _is_not_migrated(error: Any) -> bool:
+    """No table; or, where no database of the server was ever migrated, none of our roles."""
+    return error.sqlstate == "42P01" or (error.sqlstate == "22023" and 'role "' in str(error))
+
+
 def _database_sentence(error: Any) -> str | None:
     """SQLAlchemy wraps the driver's error; its SQLSTATE tells what a person can do."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    if state == "42P01":
-        return "The database is not migrated; run `./opsgraph migrate` first."
+    if state and _is_not_migrated(error.orig):
+        return NOT_MIGRATED
     if state[:2] in ("08", "28", "3D", "57"):
         return f"The database refuses us: {error.orig}."
+    if error.statement is None:  # nothing was asked yet: a parameter of the URL, for example
+        return f"The database cannot be connected to: {error.orig}."
     return None
 
 

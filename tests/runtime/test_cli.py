@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from db.events.connection import connect
+from db.rls import SYSTEM_ROLE
+from db.session import Database
+from runtime.commands.common import CommandError, run
 from runtime.paths import PROJECT
-from runtime.servers.throwaway import Throwaway
+from runtime.servers.throwaway import Throwaway, throwaway, with_database
 from runtime.settings import Settings
 
 COMMANDS = [
@@ -53,6 +58,12 @@ def test_every_command_explains_itself(command: str) -> None:
         (["migrate"], {}, 1, "There is no server to work with"),
         (["migrate"], {"LOG_LEVEL": "LOUD"}, 2, "LOG_LEVEL"),
         (["migrate"], {"DATABASE_URL": "postgresql://x@127.0.0.1:1/x", "REDIS_URL": "redis://x"}, 1, "does not answer"),
+        (
+            ["migrate"],
+            {"DATABASE_URL": "postgresql://h/x?sslmode=verify-full&sslrootcert=/none.pem", "REDIS_URL": "redis://x"},
+            1,
+            "DATABASE_URL has sslrootcert=/none.pem, and there is no such file.",
+        ),
         (["serve"], {"ENVIRONMENT": "production"}, 1, "DATABASE_URL is not set"),
         (["up"], {"ENVIRONMENT": "production"}, 1, "SECRET_KEY is missing"),
         (["bench", "nothing"], {}, 2, "There is no benchmark"),
@@ -86,11 +97,48 @@ def test_migrate_twice_at_once_and_again(servers: Throwaway, tmp_path: Path) -> 
     assert "at revision" in opsgraph("migrate", **environment).stderr
 
 
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("sslmode=strange", "`sslmode` parameter must be one of"),
+        ("strange=1", 'unrecognized configuration parameter "str'),
+    ],
+)
+def test_parameters_that_nobody_knows(servers: Throwaway, template: str, parameter: str, said: str) -> None:
+    url = with_database(servers.postgres.url, template).partition("?")[0]
+    database = Database(Settings(_env_file=None, database_url=f"{url}?{parameter}"))
+
+    async def ask() -> None:
+        async with database.platform() as session:
+            await session.execute(text("SELECT 1"))
+
+    with pytest.raises(CommandError, match=f"cannot be connected to: .*{said}"):
+        run(ask())
+
+
 def test_before_migration_it_says_so(servers: Throwaway, tmp_path: Path) -> None:
     url = servers.database("empty")
     done = opsgraph("audit", "verify", DATABASE_URL=url, REDIS_URL="redis://x", DATA_DIR=str(tmp_path))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "is not migrated" in done.stderr
+
+
+def test_on_a_server_that_never_was_migrated_it_says_so() -> None:
+    """It has none of our roles."""
+
+    async def by_driver(settings: Settings) -> None:
+        await connect(settings, SYSTEM_ROLE, "test")
+
+    async def by_pool(settings: Settings) -> None:
+        async with Database(settings).platform() as session:
+            await session.execute(text("SELECT 1"))
+
+    with throwaway() as new:
+        settings = Settings(_env_file=None, database_url=new.postgres.url)
+        for ask in (by_driver, by_pool):
+            with pytest.raises(CommandError, match="is not migrated"):
+                run(ask(settings))
 
 
 def test_create_superuser(fresh_settings: Settings, tmp_path: Path) -> None:
