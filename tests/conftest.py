@@ -19,7 +19,6 @@ import hypothesis
 import pytest
 import structlog
 import uvicorn
-import uvloop
 from aiosmtpd.controller import Controller
 
 from db.migrate import upgrade
@@ -62,11 +61,6 @@ def pytest_configure(config: pytest.Config) -> None:
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
     )
     hypothesis.settings.load_profile("opsgraph")
-
-
-def pytest_asyncio_loop_factories() -> dict[str, Any]:
-    """The loop that serves is the one that asks."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.hookimpl(optionalhook=True)
